@@ -1,0 +1,1 @@
+//! Keys, tokens, scopes and accounts.

@@ -1,0 +1,1 @@
+//! TOML file and environment into checked data.

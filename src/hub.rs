@@ -1,0 +1,1 @@
+//! Numbered changes to bounded queues.

@@ -1,0 +1,29 @@
+//! convened: the conference controller beside FreeSWITCH.
+//!
+//! One daemon follows one or many FreeSWITCH nodes over the Event Socket, knows who is in which
+//! conference, does what it is asked over REST and says what really happened. `main.rs` is thin;
+//! each module here is one room of the house:
+//!
+//! ```text
+//! FreeSWITCH ──events──▶ esl ──▶ node ──▶ registry ──▶ hub
+//!      ▲                                   │ ▲
+//!      └──commands── node ◀── switchboard ◀── api          (reads only)
+//!                                              │
+//!                                          documents ── store (SQLite)
+//! ```
+
+pub mod api;
+pub mod app;
+pub mod auth;
+pub mod cli;
+pub mod config;
+pub mod documents;
+pub mod esl;
+pub mod hub;
+pub mod model;
+pub mod node;
+pub mod registry;
+pub mod sim;
+pub mod store;
+pub mod switchboard;
+pub mod telemetry;

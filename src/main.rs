@@ -1,0 +1,2 @@
+//! The `convened` program; everything it does is in the library.
+fn main() {}

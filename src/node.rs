@@ -1,0 +1,1 @@
+//! One FreeSWITCH: connect, authenticate, subscribe, list, follow, reconnect.

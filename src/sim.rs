@@ -1,0 +1,1 @@
+//! A FreeSWITCH look-alike for the demo, the tests and the benches.

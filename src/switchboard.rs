@@ -1,0 +1,1 @@
+//! Which node, which command, what came of it.
