@@ -1,0 +1,119 @@
+//! `conference json_list` into the field's words (conference_api.c, `conference_jlist`).
+//!
+//! cJSON writes caller names as raw bytes, whatever they are: what is not UTF-8 becomes U+FFFD.
+//! Recordings stand among the members and are left out.
+
+use std::collections::HashMap;
+
+use serde::Deserialize;
+
+use crate::model::{Flag, ListedConference, ListedMember, MemberState};
+
+/// A list that cannot be believed.
+#[derive(Debug, thiserror::Error)]
+pub enum ListingError {
+    /// Not the JSON that is expected; how it begins.
+    #[error("the list is not what json_list prints ({error}): {beginning:?}")]
+    Unreadable {
+        /// What the parser says.
+        error: serde_json::Error,
+        /// The first characters.
+        beginning: String,
+    },
+}
+
+#[derive(Deserialize)]
+struct Conference {
+    conference_name: String,
+    conference_uuid: String,
+    #[serde(default)]
+    run_time: u64,
+    #[serde(default)]
+    locked: bool,
+    #[serde(default)]
+    destruct: bool,
+    #[serde(default)]
+    variables: HashMap<String, serde_json::Value>,
+    #[serde(default)]
+    members: Vec<Member>,
+}
+
+#[derive(Deserialize)]
+struct Member {
+    #[serde(default)]
+    id: Option<u32>,
+    #[serde(default)]
+    uuid: Option<String>,
+    #[serde(default)]
+    flags: Flags,
+    #[serde(default)]
+    caller_id_name: String,
+    #[serde(default)]
+    caller_id_number: String,
+    #[serde(default)]
+    join_time: u64,
+    #[serde(default)]
+    energy: u64,
+}
+
+#[derive(Deserialize, Default)]
+#[serde(default)]
+struct Flags {
+    can_hear: bool,
+    can_see: bool,
+    can_speak: bool,
+    hold: bool,
+    mute_detect: bool,
+    talking: bool,
+    has_video: bool,
+    has_floor: bool,
+    is_moderator: bool,
+}
+
+/// Reads the list of all conferences, or of one.
+///
+/// # Errors
+/// If it is not a list as FreeSWITCH prints it (an `-ERR` line among others).
+pub fn parse_listing(text: &[u8]) -> Result<Vec<ListedConference>, ListingError> {
+    let text = String::from_utf8_lossy(text);
+    let conferences: Vec<Conference> = serde_json::from_str(&text)
+        .map_err(|error| ListingError::Unreadable { error, beginning: text.chars().take(120).collect() })?;
+    Ok(conferences.into_iter().map(conference).collect())
+}
+
+fn conference(listed: Conference) -> ListedConference {
+    let account = listed.variables.get("account_id").and_then(|account| account.as_str());
+    ListedConference {
+        account: account.filter(|account| !account.is_empty()).map(str::to_owned),
+        instance: listed.conference_uuid,
+        name: listed.conference_name,
+        run_time_s: listed.run_time,
+        locked: listed.locked,
+        ending: listed.destruct,
+        members: listed.members.into_iter().filter_map(member).collect(),
+    }
+}
+
+/// A recording has neither a call nor an id.
+fn member(listed: Member) -> Option<ListedMember> {
+    let flags = listed.flags;
+    let state = MemberState::default()
+        .with(Flag::Hear, flags.can_hear)
+        .with(Flag::See, flags.can_see)
+        .with(Flag::Speak, flags.can_speak)
+        .with(Flag::Hold, flags.hold)
+        .with(Flag::MuteDetect, flags.mute_detect)
+        .with(Flag::Talking, flags.talking)
+        .with(Flag::Video, flags.has_video)
+        .with(Flag::Floor, flags.has_floor)
+        .with(Flag::Moderator, flags.is_moderator)
+        .with_energy_level(listed.energy);
+    Some(ListedMember {
+        call_id: listed.uuid?,
+        member_id: listed.id?,
+        state,
+        caller_name: listed.caller_id_name,
+        caller_number: listed.caller_id_number,
+        joined_s_ago: listed.join_time,
+    })
+}

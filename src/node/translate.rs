@@ -1,0 +1,154 @@
+//! FreeSWITCH's header names into the field's words: `conference::maintenance` events.
+//!
+//! Which headers an event has: conference_event.c (`conference_event_add_data`) and conference_member.c
+//! (`conference_member_add_event_data`). Those of a member come all together or not at all.
+
+use crate::esl::{Event, Fields, Names, Value};
+use crate::model::{ConferenceEvent, EventKind, Flag, MemberFacts, MemberState};
+
+/// Reads conference events out of raw ones.
+#[derive(Debug)]
+pub struct Translator {
+    names: Names<COUNT>,
+}
+
+/// The headers that are read, by their place in the names.
+#[derive(Clone, Copy)]
+#[repr(usize)]
+enum Header {
+    Subclass,
+    Sequence,
+    Action,
+    Instance,
+    Conference,
+    Size,
+    Ghosts,
+    Account,
+    CallId,
+    MemberId,
+    MemberType,
+    Hear,
+    See,
+    Speak,
+    Talking,
+    Floor,
+    Hold,
+    MuteDetect,
+    Video,
+    Ghost,
+    EnergyLevel,
+    CurrentEnergy,
+    CallerName,
+    CallerNumber,
+    ChannelAccount,
+    NewId,
+}
+
+const COUNT: usize = Header::NewId as usize + 1;
+
+/// In the order of [`Header`].
+const NAMES: [&str; COUNT] = [
+    "Event-Subclass",
+    "Event-Sequence",
+    "Action",
+    "Conference-Unique-ID",
+    "Conference-Name",
+    "Conference-Size",
+    "Conference-Ghosts",
+    "account_id",
+    "Unique-ID",
+    "Member-ID",
+    "Member-Type",
+    "Hear",
+    "See",
+    "Speak",
+    "Talking",
+    "Floor",
+    "Hold",
+    "Mute-Detect",
+    "Video",
+    "Member-Ghost",
+    "Energy-Level",
+    "Current-Energy",
+    "Caller-Caller-ID-Name",
+    "Caller-Caller-ID-Number",
+    "PD-account_id",
+    "New-ID",
+];
+
+impl Default for Translator {
+    fn default() -> Self {
+        Self { names: Names::new(NAMES) }
+    }
+}
+
+impl Translator {
+    /// The conference event in it; `None` if it is an event of another kind, or lacks what every
+    /// conference event has.
+    pub fn conference_event<'a>(&self, event: &'a Event) -> Option<ConferenceEvent<'a>> {
+        let fields = event.fields(&self.names);
+        let get = |header: Header| fields.get(header as usize);
+        if get(Header::Subclass)?.raw() != b"conference%3A%3Amaintenance" {
+            return None;
+        }
+        let number = |header| get(header).and_then(Value::number);
+        let size = number(Header::Size).map(|size| size + number(Header::Ghosts).unwrap_or(0));
+        Some(ConferenceEvent {
+            kind: kind(get(Header::Action).map_or(b"", Value::raw), get(Header::NewId)),
+            sequence: number(Header::Sequence)?,
+            instance: get(Header::Instance)?.text(),
+            conference: get(Header::Conference)?.text(),
+            size: size.and_then(|size| u32::try_from(size).ok()),
+            account: get(Header::Account).map(Value::text).filter(|account| !account.is_empty()),
+            member: member(&fields),
+        })
+    }
+}
+
+/// `floor-change` puts its member's headers behind the action and ends with New-ID.
+fn kind(action: &[u8], new_id: Option<Value<'_>>) -> EventKind {
+    match action {
+        b"conference-create" => EventKind::Created,
+        b"conference-destroy" => EventKind::Destroyed,
+        b"add-member" => EventKind::Joined,
+        b"del-member" => EventKind::Left,
+        b"lock" => EventKind::Locked,
+        b"unlock" => EventKind::Unlocked,
+        b"floor-change" => EventKind::FloorChanged {
+            to: new_id.and_then(Value::number).and_then(|id| u32::try_from(id).ok()),
+        },
+        _ => EventKind::Other,
+    }
+}
+
+/// The member of an event. Without call or member id there is none.
+#[inline]
+fn member<'a>(fields: &Fields<'a, COUNT>) -> Option<MemberFacts<'a>> {
+    let get = |header: Header| fields.get(header as usize);
+    let member_id = u32::try_from(get(Header::MemberId)?.number()?).ok()?;
+    let call_id = get(Header::CallId)?.text();
+    let is = |header| get(header).is_some_and(Value::is_true);
+    let energy = |header| get(header).and_then(Value::number).unwrap_or(0);
+    let state = MemberState::default()
+        .with(Flag::Hear, is(Header::Hear))
+        .with(Flag::See, is(Header::See))
+        .with(Flag::Speak, is(Header::Speak))
+        .with(Flag::Talking, is(Header::Talking))
+        .with(Flag::Floor, is(Header::Floor))
+        .with(Flag::Hold, is(Header::Hold))
+        .with(Flag::MuteDetect, is(Header::MuteDetect))
+        .with(Flag::Video, is(Header::Video))
+        .with(Flag::Ghost, is(Header::Ghost))
+        .with(Flag::Moderator, get(Header::MemberType).is_some_and(|kind| kind.raw() == b"moderator"))
+        .with_energy_level(energy(Header::EnergyLevel))
+        .with_current_energy(energy(Header::CurrentEnergy));
+    let text = |header| get(header).map(Value::text).unwrap_or_default();
+    Some(MemberFacts {
+        call_id,
+        member_id,
+        state,
+        caller_name: text(Header::CallerName),
+        caller_number: text(Header::CallerNumber),
+        account: get(Header::ChannelAccount).map(Value::text).filter(|account| !account.is_empty()),
+    })
+}

@@ -1,0 +1,150 @@
+//! A running conference and a participant, as readers see them: immutable parts, atomics, and a list of
+//! participants that is swapped as a whole.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+
+use arc_swap::ArcSwap;
+
+use crate::model::{AccountTag, MemberState};
+
+/// Somebody in a conference.
+#[derive(Debug)]
+pub struct Participant {
+    /// Identifies the call: the key.
+    pub call_id: Arc<str>,
+    /// The member's number on the switch: shown to people, used again after a restart of the switch.
+    pub member_id: u32,
+    /// Caller id name, empty if there is none.
+    pub caller_name: Box<str>,
+    /// Caller id number, empty if there is none.
+    pub caller_number: Box<str>,
+    /// When he joined, in milliseconds since 1970.
+    pub joined_unix_ms: u64,
+    state: AtomicU64,
+}
+
+impl Participant {
+    pub(super) fn new(
+        call_id: Arc<str>,
+        member_id: u32,
+        names: (&str, &str),
+        joined_unix_ms: u64,
+        state: MemberState,
+    ) -> Self {
+        Self {
+            call_id,
+            member_id,
+            caller_name: names.0.into(),
+            caller_number: names.1.into(),
+            joined_unix_ms,
+            state: AtomicU64::new(state.word()),
+        }
+    }
+
+    /// Flags and energies, all of the same moment.
+    pub fn state(&self) -> MemberState {
+        MemberState::from_word(self.state.load(Ordering::Acquire))
+    }
+
+    pub(super) fn set_state(&self, state: MemberState) {
+        self.state.store(state.word(), Ordering::Release);
+    }
+}
+
+/// The participants of one moment, by member id.
+pub(super) type Participants = imbl::OrdMap<u64, Arc<Participant>>;
+
+/// One run of a conference on one node.
+#[derive(Debug)]
+pub struct Conference {
+    /// `Conference-Unique-ID`: the key.
+    pub instance: Arc<str>,
+    /// The name on the switch: a document's id, or chosen by somebody's dialplan.
+    pub name: Arc<str>,
+    /// Where it runs.
+    pub node: Arc<str>,
+    /// When it began, in milliseconds since 1970.
+    pub began_unix_ms: u64,
+    tag: ArcSwap<AccountTag>,
+    locked: AtomicBool,
+    /// The number of the latest change; what it says is in the rest already.
+    changes: AtomicU64,
+    participants: ArcSwap<Participants>,
+}
+
+impl Conference {
+    pub(super) fn new(instance: &str, name: &str, node: Arc<str>, began_unix_ms: u64) -> Self {
+        Self {
+            instance: instance.into(),
+            name: name.into(),
+            node,
+            began_unix_ms,
+            tag: ArcSwap::default(),
+            locked: AtomicBool::new(false),
+            changes: AtomicU64::new(0),
+            participants: ArcSwap::from_pointee(Participants::new()),
+        }
+    }
+
+    /// The number of a change that is in all that is read after this call.
+    pub fn change_number(&self) -> u64 {
+        self.changes.load(Ordering::Acquire)
+    }
+
+    /// Whether joining is refused.
+    pub fn is_locked(&self) -> bool {
+        self.locked.load(Ordering::Acquire)
+    }
+
+    /// Whose it is, as far as the switch has told.
+    pub fn account_tag(&self) -> AccountTag {
+        AccountTag::clone(&self.tag.load())
+    }
+
+    /// Everybody in it at this moment, in the order of their member ids.
+    pub fn participants(&self) -> Vec<Arc<Participant>> {
+        self.participants.load().values().cloned().collect()
+    }
+
+    /// How many are in it, moderators and ghosts among them.
+    pub fn len(&self) -> usize {
+        self.participants.load().len()
+    }
+
+    /// Whether nobody is in it.
+    pub fn is_empty(&self) -> bool {
+        self.participants.load().is_empty()
+    }
+
+    /// The participant with that member id.
+    pub fn by_member_id(&self, member_id: u32) -> Option<Arc<Participant>> {
+        let participants = self.participants.load();
+        let first = u64::from(member_id) << 32;
+        participants.range(first..=first | u64::from(u32::MAX)).next().map(|(_, found)| found.clone())
+    }
+
+    /// The participant with that call.
+    pub fn by_call_id(&self, call_id: &str) -> Option<Arc<Participant>> {
+        self.participants.load().values().find(|participant| &*participant.call_id == call_id).cloned()
+    }
+
+    pub(super) fn set_locked(&self, locked: bool) {
+        self.locked.store(locked, Ordering::Release);
+    }
+
+    pub(super) fn set_tag(&self, tag: AccountTag) {
+        self.tag.store(Arc::new(tag));
+    }
+
+    pub(super) fn set_participants(&self, participants: &Participants) {
+        self.participants.store(Arc::new(participants.clone()));
+    }
+
+    /// Counts a change, after all that it says has been stored. There is one writer only.
+    pub(super) fn count_change(&self) -> u64 {
+        let number = self.changes.load(Ordering::Relaxed) + 1;
+        self.changes.store(number, Ordering::Release);
+        number
+    }
+}

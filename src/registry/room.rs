@@ -1,0 +1,499 @@
+//! One run of a conference: how its events and lists become state.
+//!
+//! The rules (where they come from: mod_conference's order of events):
+//!
+//! * Each event carries the member's whole state; per member the highest sequence number wins.
+//! * Leaving always removes, unless a newer joining of that call has been seen. Who left stays gone for
+//!   what is older than his leaving. Only joining and a list bring somebody in.
+//! * The floor and the lock belong to the room and have a sequence number of their own.
+//! * A list judges only what no event has touched since the fence before it, and removes nobody who
+//!   joined a moment ago: FreeSWITCH tells of a member before it links him into its list.
+
+use std::sync::Arc;
+
+use super::Map;
+use super::change::{Change, ChangeKind, Publish, Reason};
+use super::conference::{Conference, Participant, Participants};
+use super::writer::{Mark, Odd};
+use crate::model::{
+    AccountTag, ConferenceEvent, EventKind, Flag, ListedConference, ListedMember, MemberFacts, MemberState,
+    Moment,
+};
+
+/// How long a list may miss somebody who has joined.
+const LINKED_WITHIN_MS: u64 = 2_000;
+/// How long it is remembered who left.
+const REMEMBER_MS: u64 = 300_000;
+
+/// What one step needs from outside.
+pub(super) struct Step<'a> {
+    pub(super) publish: &'a dyn Publish,
+    pub(super) now: Moment,
+    /// The number of the event by its arrival; of a list, that of the last event before it.
+    pub(super) arrival: u64,
+    pub(super) reason: Reason,
+}
+
+pub(super) struct Room {
+    pub(super) conference: Arc<Conference>,
+    /// The writer's copy of whose it is.
+    pub(super) account: AccountTag,
+    members: Map<Arc<str>, Member>,
+    participants: Participants,
+    gone: Map<Arc<str>, Gone>,
+    /// Prune `gone` when it has grown to this.
+    prune_at: usize,
+    floor: Stamped<Option<Arc<str>>>,
+    lock: Stamped<()>,
+    /// Whose call it is that tells the account: the first one's.
+    first: Option<Arc<str>>,
+    /// The arrival of the latest event.
+    touched: u64,
+    /// The highest sequence number, for what an event says of the whole room.
+    sequence: u64,
+    serial: u32,
+}
+
+/// A value with the sequence number that told it and when that arrived.
+#[derive(Default)]
+struct Stamped<T> {
+    value: T,
+    sequence: u64,
+    touched: u64,
+}
+
+struct Member {
+    participant: Arc<Participant>,
+    /// Where he is in the snapshot.
+    key: u64,
+    /// The highest sequence number seen.
+    sequence: u64,
+    /// That of the event which told of his joining; 0 if only a list did.
+    joined_sequence: u64,
+    /// When that was, on the monotonic clock.
+    joined_ms: u64,
+    /// The arrival of the latest event about him.
+    touched: u64,
+}
+
+struct Gone {
+    sequence: u64,
+    touched: u64,
+    at_ms: u64,
+}
+
+impl Room {
+    pub(super) fn new(conference: Arc<Conference>) -> Self {
+        Self {
+            conference,
+            account: AccountTag::Unknown,
+            members: Map::default(),
+            participants: Participants::new(),
+            gone: Map::default(),
+            prune_at: 64,
+            floor: Stamped::default(),
+            lock: Stamped::default(),
+            first: None,
+            touched: 0,
+            sequence: 0,
+            serial: 0,
+        }
+    }
+
+    pub(super) fn touched(&self) -> u64 {
+        self.touched
+    }
+
+    /// Applies one event of this room.
+    pub(super) fn apply(&mut self, event: &ConferenceEvent<'_>, step: &Step<'_>) -> Option<Odd> {
+        self.touched = step.arrival;
+        let mut odd = match (&event.member, event.kind) {
+            (Some(facts), EventKind::Joined) => {
+                self.join(event.sequence, facts, step);
+                None
+            }
+            (Some(facts), EventKind::Left) => {
+                self.leave(&facts.call_id, event.sequence, step);
+                None
+            }
+            (Some(facts), _) => self.update(event.sequence, facts, step),
+            (None, _) => None,
+        };
+        match event.kind {
+            EventKind::Locked => self.set_lock(true, event.sequence, step),
+            EventKind::Unlocked => self.set_lock(false, event.sequence, step),
+            EventKind::FloorChanged { .. } if odd.is_none() => {
+                let holder = event.member.as_ref().map(|facts| &*facts.call_id);
+                self.set_floor(holder, event.sequence, step);
+            }
+            _ => {}
+        }
+        if event.sequence > self.sequence {
+            self.sequence = event.sequence;
+            if odd.is_none() && event.size.is_some_and(|size| size as usize != self.members.len()) {
+                odd = Some(Odd::SizeDisagrees);
+            }
+        }
+        odd
+    }
+
+    fn join(&mut self, sequence: u64, facts: &MemberFacts<'_>, step: &Step<'_>) {
+        if let Some(member) = self.members.get_mut(&*facts.call_id) {
+            if sequence > member.joined_sequence {
+                member.joined_sequence = sequence;
+                member.joined_ms = step.now.monotonic_ms;
+            }
+            self.update(sequence, facts, step);
+            return;
+        }
+        if self.gone.get(&*facts.call_id).is_some_and(|gone| gone.sequence > sequence) {
+            return;
+        }
+        let names = (&*facts.caller_name, &*facts.caller_number);
+        let state = facts.state.with(Flag::Floor, false);
+        let participant =
+            Participant::new((*facts.call_id).into(), facts.member_id, names, step.now.unix_ms, state);
+        self.insert(participant, sequence, step);
+        if let Some(member) = self.members.get_mut(&*facts.call_id) {
+            member.joined_sequence = sequence;
+            member.joined_ms = step.now.monotonic_ms;
+        }
+        self.observe_floor(sequence, facts, step);
+    }
+
+    fn insert(&mut self, participant: Participant, sequence: u64, step: &Step<'_>) {
+        let participant = Arc::new(participant);
+        self.serial = self.serial.wrapping_add(1);
+        let key = u64::from(participant.member_id) << 32 | u64::from(self.serial);
+        let call_id = participant.call_id.clone();
+        let member = Member {
+            participant: participant.clone(),
+            key,
+            sequence,
+            joined_sequence: 0,
+            joined_ms: 0,
+            touched: step.arrival,
+        };
+        self.gone.remove(&call_id);
+        self.first.get_or_insert_with(|| call_id.clone());
+        self.members.insert(call_id, member);
+        self.participants.insert(key, participant.clone());
+        self.conference.set_participants(&self.participants);
+        self.publish(ChangeKind::Joined, Some(&participant), step);
+    }
+
+    fn leave(&mut self, call_id: &str, sequence: u64, step: &Step<'_>) {
+        if self.members.get(call_id).is_some_and(|member| member.joined_sequence > sequence) {
+            return;
+        }
+        self.remove(call_id, step);
+        self.remember_gone(call_id, sequence, step);
+    }
+
+    fn remove(&mut self, call_id: &str, step: &Step<'_>) {
+        let Some(member) = self.members.remove(call_id) else { return };
+        if self.floor.value.as_deref() == Some(call_id) {
+            self.floor.value = None;
+            member.participant.set_state(member.participant.state().with(Flag::Floor, false));
+            self.publish(ChangeKind::FloorChanged, None, step);
+        }
+        if self.first.as_deref() == Some(call_id) {
+            self.first = None;
+        }
+        self.participants.remove(&member.key);
+        self.conference.set_participants(&self.participants);
+        self.publish(ChangeKind::Left, Some(&member.participant), step);
+    }
+
+    fn remember_gone(&mut self, call_id: &str, sequence: u64, step: &Step<'_>) {
+        let now_ms = step.now.monotonic_ms;
+        let gone = Gone { sequence, touched: step.arrival, at_ms: now_ms };
+        match self.gone.get_mut(call_id) {
+            Some(before) => *before = Gone { sequence: sequence.max(before.sequence), ..gone },
+            None => {
+                self.gone.insert(call_id.into(), gone);
+            }
+        }
+        if self.gone.len() >= self.prune_at {
+            self.gone.retain(|_, gone| now_ms.saturating_sub(gone.at_ms) < REMEMBER_MS);
+            self.prune_at = (2 * self.gone.len()).max(64);
+        }
+    }
+
+    /// Takes over the whole state that an event tells of a member.
+    fn update(&mut self, sequence: u64, facts: &MemberFacts<'_>, step: &Step<'_>) -> Option<Odd> {
+        let Some(member) = self.members.get_mut(&*facts.call_id) else {
+            let known_gone = self.gone.get(&*facts.call_id).is_some_and(|gone| gone.sequence > sequence);
+            return (!known_gone).then_some(Odd::UnknownMember);
+        };
+        member.touched = step.arrival;
+        if sequence > member.sequence {
+            member.sequence = sequence;
+            self.describe(&facts.call_id, facts.member_id, (&facts.caller_name, &facts.caller_number), step);
+            self.set_state(&facts.call_id, facts.state, step);
+        }
+        self.observe_floor(sequence, facts, step);
+        None
+    }
+
+    /// Replaces a participant whose names are not the known ones any more.
+    fn describe(&mut self, call_id: &str, member_id: u32, names: (&str, &str), step: &Step<'_>) {
+        let Some(member) = self.members.get_mut(call_id) else { return };
+        let old = &member.participant;
+        if old.member_id == member_id && &*old.caller_name == names.0 && &*old.caller_number == names.1 {
+            return;
+        }
+        let new = Participant::new(old.call_id.clone(), member_id, names, old.joined_unix_ms, old.state());
+        member.participant = Arc::new(new);
+        self.participants.remove(&member.key);
+        member.key = u64::from(member_id) << 32 | (member.key & u64::from(u32::MAX));
+        self.participants.insert(member.key, member.participant.clone());
+        let participant = member.participant.clone();
+        self.conference.set_participants(&self.participants);
+        self.publish(ChangeKind::ParticipantUpdated, Some(&participant), step);
+    }
+
+    /// Stores a state and tells each difference; the floor is not among them.
+    fn set_state(&self, call_id: &str, state: MemberState, step: &Step<'_>) -> bool {
+        let Some(member) = self.members.get(call_id) else { return false };
+        let old = member.participant.state();
+        let new = state.with(Flag::Floor, old.has(Flag::Floor));
+        if new == old {
+            return false;
+        }
+        member.participant.set_state(new);
+        if new.without_current_energy() == old.without_current_energy() {
+            return false;
+        }
+        const TOLD: [(Flag, ChangeKind, ChangeKind); 4] = [
+            (Flag::Speak, ChangeKind::Unmuted, ChangeKind::Muted),
+            (Flag::Hear, ChangeKind::Undeafened, ChangeKind::Deafened),
+            (Flag::Hold, ChangeKind::Held, ChangeKind::Unheld),
+            (Flag::Talking, ChangeKind::StartedTalking, ChangeKind::StoppedTalking),
+        ];
+        let mut rest = old.without_current_energy();
+        for (flag, set, cleared) in TOLD {
+            if old.has(flag) != new.has(flag) {
+                rest = rest.with(flag, new.has(flag));
+                self.publish(if new.has(flag) { set } else { cleared }, Some(&member.participant), step);
+            }
+        }
+        if rest != new.without_current_energy() {
+            self.publish(ChangeKind::ParticipantUpdated, Some(&member.participant), step);
+        }
+        true
+    }
+
+    /// What any event of a member says of the floor.
+    fn observe_floor(&mut self, sequence: u64, facts: &MemberFacts<'_>, step: &Step<'_>) {
+        let holds = self.floor.value.as_deref() == Some(&*facts.call_id);
+        match (facts.state.has(Flag::Floor), holds) {
+            (true, false) => self.set_floor(Some(&facts.call_id), sequence, step),
+            (false, true) => self.set_floor(None, sequence, step),
+            _ => {}
+        }
+    }
+
+    fn set_floor(&mut self, holder: Option<&str>, sequence: u64, step: &Step<'_>) {
+        self.floor.touched = step.arrival;
+        if sequence > self.floor.sequence {
+            self.floor.sequence = sequence;
+            self.move_floor(holder, step);
+        }
+    }
+
+    fn move_floor(&mut self, holder: Option<&str>, step: &Step<'_>) -> bool {
+        if self.floor.value.as_deref() == holder {
+            return false;
+        }
+        let mark = |member: Option<&Member>, has: bool| {
+            let participant = &member?.participant;
+            participant.set_state(participant.state().with(Flag::Floor, has));
+            Some(participant.clone())
+        };
+        mark(self.floor.value.as_deref().and_then(|call_id| self.members.get(call_id)), false);
+        let new = mark(holder.and_then(|call_id| self.members.get(call_id)), true);
+        self.floor.value = new.as_ref().map(|participant| participant.call_id.clone());
+        self.publish(ChangeKind::FloorChanged, new.as_ref(), step);
+        true
+    }
+
+    fn set_lock(&mut self, locked: bool, sequence: u64, step: &Step<'_>) {
+        self.lock.touched = step.arrival;
+        if sequence > self.lock.sequence {
+            self.lock.sequence = sequence;
+            self.turn_lock(locked, step);
+        }
+    }
+
+    fn turn_lock(&self, locked: bool, step: &Step<'_>) -> bool {
+        let differs = self.conference.is_locked() != locked;
+        if differs {
+            self.conference.set_locked(locked);
+            self.publish(if locked { ChangeKind::Locked } else { ChangeKind::Unlocked }, None, step);
+        }
+        differs
+    }
+
+    /// Whether this call is the one that tells whose conference it is.
+    pub(super) fn is_first(&self, call_id: &str) -> bool {
+        self.first.as_deref().is_none_or(|first| first == call_id)
+    }
+
+    /// Everybody leaves and the conference ends.
+    pub(super) fn end(&mut self, step: &Step<'_>) {
+        let mut left: Vec<_> =
+            self.members.values().map(|member| (member.key, member.participant.call_id.clone())).collect();
+        left.sort_unstable();
+        for (_, call_id) in left {
+            self.remove(&call_id, step);
+        }
+        self.turn_lock(false, step);
+        self.publish(ChangeKind::ConferenceDestroyed, None, step);
+    }
+
+    pub(super) fn publish(&self, kind: ChangeKind, participant: Option<&Arc<Participant>>, step: &Step<'_>) {
+        let number = self.conference.count_change();
+        if step.publish.is_heard() {
+            step.publish.publish(Change {
+                conference: self.conference.clone(),
+                number,
+                at: step.now,
+                kind,
+                participant: participant.map(|participant| (participant.clone(), participant.state())),
+                reason: step.reason,
+            });
+        }
+    }
+
+    /// Compares with the switch's own list. Gives the number of differences that were repaired, and
+    /// whether the list may have missed somebody who has just joined.
+    pub(super) fn reconcile(
+        &mut self,
+        listed: &ListedConference,
+        mark: Mark,
+        step: &Step<'_>,
+    ) -> (u32, bool) {
+        let mut repaired = 0;
+        for member in &listed.members {
+            repaired += u32::from(self.reconcile_member(member, mark, step));
+        }
+        let (missing, unsure) = self.missing(listed, mark, step);
+        repaired += u32::try_from(missing.len()).unwrap_or(u32::MAX);
+        for call_id in missing {
+            self.remove(&call_id, step);
+        }
+        if self.floor.touched <= mark.arrival {
+            self.floor.sequence = self.floor.sequence.max(mark.sequence);
+            let holder = listed.members.iter().find(|member| member.state.has(Flag::Floor));
+            let holder =
+                holder.map(|member| &*member.call_id).filter(|call_id| self.members.contains_key(*call_id));
+            repaired += u32::from(self.move_floor(holder, step));
+        }
+        if self.lock.touched <= mark.arrival {
+            self.lock.sequence = self.lock.sequence.max(mark.sequence);
+            repaired += u32::from(self.turn_lock(listed.locked, step));
+        }
+        if self.first.is_none() {
+            let oldest =
+                listed.members.iter().max_by_key(|m| (m.joined_s_ago, std::cmp::Reverse(m.member_id)));
+            self.first = oldest.map(|member| (*member.call_id).into());
+        }
+        (repaired, unsure)
+    }
+
+    fn reconcile_member(&mut self, listed: &ListedMember, mark: Mark, step: &Step<'_>) -> bool {
+        let names = (&*listed.caller_name, &*listed.caller_number);
+        let Some(member) = self.members.get_mut(&*listed.call_id) else {
+            if self.gone.get(&*listed.call_id).is_some_and(|gone| gone.touched > mark.arrival) {
+                return false;
+            }
+            let joined = step.now.unix_ms.saturating_sub(listed.joined_s_ago.saturating_mul(1_000));
+            let state = listed_state(None, listed.state);
+            let participant =
+                Participant::new((*listed.call_id).into(), listed.member_id, names, joined, state);
+            let first = self.first.take();
+            self.insert(participant, mark.sequence, step);
+            self.first = first;
+            return true;
+        };
+        if member.touched > mark.arrival {
+            return false;
+        }
+        member.sequence = member.sequence.max(mark.sequence);
+        let state = listed_state(Some(member.participant.state()), listed.state);
+        let before = self.conference.change_number();
+        self.describe(&listed.call_id, listed.member_id, names, step);
+        self.set_state(&listed.call_id, state, step);
+        before != self.conference.change_number()
+    }
+
+    /// Who is here and not in the list, and whether somebody else may be missing there.
+    fn missing(&self, listed: &ListedConference, mark: Mark, step: &Step<'_>) -> (Vec<Arc<str>>, bool) {
+        let in_list: std::collections::HashSet<&str> =
+            listed.members.iter().map(|member| &*member.call_id).collect();
+        let mut unsure = false;
+        let mut missing = Vec::new();
+        for (call_id, member) in &self.members {
+            if in_list.contains(&**call_id) {
+                continue;
+            }
+            let young = member.joined_sequence > 0
+                && step.now.monotonic_ms.saturating_sub(member.joined_ms) < LINKED_WITHIN_MS;
+            if young || member.touched > mark.arrival {
+                unsure = true;
+            } else {
+                missing.push((member.key, call_id.clone()));
+            }
+        }
+        missing.sort_unstable();
+        (missing.into_iter().map(|(_, call_id)| call_id).collect(), unsure)
+    }
+
+    /// What must hold after each step; the text says what does not.
+    pub(super) fn check(&self) -> Result<(), String> {
+        let name = &self.conference.name;
+        let shown = self.conference.participants();
+        if shown.len() != self.members.len() {
+            return Err(format!("{name}: {} members, {} shown", self.members.len(), shown.len()));
+        }
+        for participant in &shown {
+            let Some(member) = self.members.get(&participant.call_id) else {
+                return Err(format!("{name}: {} is shown and no member", participant.call_id));
+            };
+            if !Arc::ptr_eq(&member.participant, participant) {
+                return Err(format!("{name}: {} is shown as he was", participant.call_id));
+            }
+            let holds = self.floor.value.as_ref() == Some(&participant.call_id);
+            if participant.state().has(Flag::Floor) != holds {
+                return Err(format!("{name}: {} and the room differ on the floor", participant.call_id));
+            }
+            if self.gone.contains_key(&participant.call_id) {
+                return Err(format!("{name}: {} is here and gone", participant.call_id));
+            }
+        }
+        match &self.floor.value {
+            Some(call_id) if !self.members.contains_key(call_id) => {
+                Err(format!("{name}: {call_id} left with the floor"))
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+/// A list's flags made into what events tell: a list cuts hear, speak and see by hold, and tells neither
+/// ghost nor current energy.
+fn listed_state(old: Option<MemberState>, listed: MemberState) -> MemberState {
+    let known = old.unwrap_or_default();
+    let mut state =
+        listed.with(Flag::Floor, known.has(Flag::Floor)).with(Flag::Ghost, known.has(Flag::Ghost));
+    if let Some(energy) = known.current_energy() {
+        state = state.with_current_energy(energy.into());
+    }
+    if listed.has(Flag::Hold) {
+        for flag in [Flag::Hear, Flag::Speak, Flag::See] {
+            state = state.with(flag, old.is_none_or(|old| old.has(flag)));
+        }
+    }
+    state
+}

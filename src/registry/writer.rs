@@ -1,0 +1,298 @@
+//! The one writer of a node: events and lists in, state and changes out. Pure: time comes in.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use super::Map;
+use super::change::{ChangeKind, Publish, Reason};
+use super::conference::Conference;
+use super::index::Registry;
+use super::room::{Room, Step};
+use crate::model::{AccountTag, ConferenceEvent, EventKind, ListedConference, Moment};
+
+/// Something that should not be: the conference has to be listed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Odd {
+    /// An event of a conference whose beginning was not seen.
+    UnknownConference,
+    /// An event of a member whose joining was not seen.
+    UnknownMember,
+    /// `Conference-Size` is not the number of members known.
+    SizeDisagrees,
+}
+
+/// The moment before a list was asked for, taken when its fence came by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Mark {
+    /// How many events had arrived.
+    pub arrival: u64,
+    /// The fence's own sequence number; 0 if it is not known.
+    pub sequence: u64,
+}
+
+/// What a list is a list of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Scope<'a> {
+    /// Everything that runs on the node.
+    Node,
+    /// The conference of that name; an empty list says that it does not run.
+    Conference(&'a str),
+}
+
+/// What comparing with a list came to.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Reconciled {
+    /// How many differences there were; all of them have been published.
+    pub repaired: u32,
+    /// Conferences whose list may have missed somebody who has just joined: to be listed again.
+    pub unsure: Vec<Arc<str>>,
+}
+
+/// How long it is remembered that a conference ended.
+const REMEMBER_MS: u64 = 600_000;
+/// How many ended conferences are remembered at most.
+const REMEMBER: usize = 100_000;
+
+/// Writes what happens on one node. There is one for each node, and nobody else writes.
+pub struct Writer<P> {
+    registry: Arc<Registry>,
+    node: Arc<str>,
+    publish: P,
+    rooms: Map<Arc<str>, Room>,
+    ended: Map<Arc<str>, ()>,
+    ended_at: VecDeque<(u64, Arc<str>)>,
+    core: Option<Box<str>>,
+    arrivals: u64,
+}
+
+impl<P: Publish> Writer<P> {
+    /// Nothing is known of the node yet.
+    pub fn new(registry: Arc<Registry>, node: Arc<str>, publish: P) -> Self {
+        Self {
+            registry,
+            node,
+            publish,
+            rooms: Map::default(),
+            ended: Map::default(),
+            ended_at: VecDeque::new(),
+            core: None,
+            arrivals: 0,
+        }
+    }
+
+    /// A connection has told which run of the switch it is connected to. If it is another than before,
+    /// everything that ran there is gone. Gives whether it was another.
+    pub fn begin_core(&mut self, core: &str, now: Moment) -> bool {
+        if self.core.as_deref() == Some(core) {
+            return false;
+        }
+        let restarted = self.core.replace(core.into()).is_some();
+        if restarted {
+            self.end_all(Reason::NodeRestarted, now);
+            self.ended.clear();
+            self.ended_at.clear();
+        }
+        restarted
+    }
+
+    /// Ends every conference of the node.
+    pub fn end_all(&mut self, reason: Reason, now: Moment) {
+        let mut instances: Vec<_> = self.rooms.keys().cloned().collect();
+        instances.sort_unstable();
+        for instance in instances {
+            self.end(&instance, reason, now);
+        }
+    }
+
+    /// Applies one event, in the order of arrival.
+    pub fn apply(&mut self, event: &ConferenceEvent<'_>, now: Moment) -> Option<Odd> {
+        self.arrivals += 1;
+        let step = Step { publish: &self.publish, now, arrival: self.arrivals, reason: Reason::Event };
+        if let Some(room) = self.rooms.get_mut(&*event.instance) {
+            if event.kind == EventKind::Destroyed {
+                self.end(&event.instance, Reason::Event, now);
+                return None;
+            }
+            let odd = room.apply(event, &step);
+            if !matches!(room.account, AccountTag::Tagged(_)) {
+                learn_account(&self.registry, room, event);
+            }
+            return odd;
+        }
+        self.apply_to_unknown(event, now)
+    }
+
+    fn apply_to_unknown(&mut self, event: &ConferenceEvent<'_>, now: Moment) -> Option<Odd> {
+        if self.ended.contains_key(&*event.instance) {
+            return None;
+        }
+        match event.kind {
+            EventKind::Created | EventKind::Joined => {
+                let step =
+                    Step { publish: &self.publish, now, arrival: self.arrivals, reason: Reason::Event };
+                let mut room = begin(
+                    &self.registry,
+                    &self.node,
+                    (&event.instance, &event.conference),
+                    now.unix_ms,
+                    &step,
+                );
+                let odd = room.apply(event, &step);
+                learn_account(&self.registry, &mut room, event);
+                self.rooms.insert(room.conference.instance.clone(), room);
+                odd
+            }
+            EventKind::Destroyed => {
+                self.remember_ended((&*event.instance).into(), now);
+                None
+            }
+            EventKind::Left if event.size.is_none_or(|size| size == 0) => None,
+            _ => Some(Odd::UnknownConference),
+        }
+    }
+
+    fn end(&mut self, instance: &str, reason: Reason, now: Moment) {
+        let Some(mut room) = self.rooms.remove(instance) else { return };
+        let step = Step { publish: &self.publish, now, arrival: self.arrivals, reason };
+        // Out of the index first: whoever reads after the change does not find it any more.
+        self.registry.remove(&room.conference);
+        room.end(&step);
+        self.remember_ended(room.conference.instance.clone(), now);
+    }
+
+    fn remember_ended(&mut self, instance: Arc<str>, now: Moment) {
+        while let Some((at_ms, _)) = self.ended_at.front()
+            && (self.ended_at.len() >= REMEMBER || now.monotonic_ms.saturating_sub(*at_ms) > REMEMBER_MS)
+        {
+            if let Some((_, old)) = self.ended_at.pop_front() {
+                self.ended.remove(&old);
+            }
+        }
+        self.ended_at.push_back((now.monotonic_ms, instance.clone()));
+        self.ended.insert(instance, ());
+    }
+
+    /// The fence before a list has come by.
+    pub fn mark(&self, sequence: u64) -> Mark {
+        Mark { arrival: self.arrivals, sequence }
+    }
+
+    /// Compares what is known with a list that was asked for after `mark`, and publishes the differences.
+    pub fn reconcile(
+        &mut self,
+        scope: Scope<'_>,
+        listed: &[ListedConference],
+        mark: Mark,
+        now: Moment,
+    ) -> Reconciled {
+        let mut result = Reconciled::default();
+        for conference in listed {
+            if matches!(scope, Scope::Conference(name) if name != conference.name) {
+                continue;
+            }
+            self.reconcile_conference(conference, mark, now, &mut result);
+        }
+        for instance in self.missing(scope, listed, mark) {
+            result.repaired += 1;
+            self.end(&instance, Reason::List, now);
+        }
+        result
+    }
+
+    fn reconcile_conference(
+        &mut self,
+        listed: &ListedConference,
+        mark: Mark,
+        now: Moment,
+        result: &mut Reconciled,
+    ) {
+        if self.ended.contains_key(&*listed.instance) {
+            return;
+        }
+        let step = Step { publish: &self.publish, now, arrival: mark.arrival, reason: Reason::List };
+        if !self.rooms.contains_key(&*listed.instance) {
+            if listed.ending {
+                return;
+            }
+            let began = now.unix_ms.saturating_sub(listed.run_time_s.saturating_mul(1_000));
+            let room = begin(&self.registry, &self.node, (&listed.instance, &listed.name), began, &step);
+            self.rooms.insert(room.conference.instance.clone(), room);
+            result.repaired += 1;
+        }
+        let Some(room) = self.rooms.get_mut(&*listed.instance) else { return };
+        if let Some(account) = &listed.account {
+            room.account = AccountTag::Tagged((**account).into());
+            self.registry.retag(&room.conference, room.account.clone());
+        }
+        let (repaired, unsure) = room.reconcile(listed, mark, &step);
+        result.repaired += repaired;
+        if unsure {
+            result.unsure.push(room.conference.name.clone());
+        }
+    }
+
+    /// What is known and not in the list, and has not been heard of since it was asked for.
+    fn missing(&self, scope: Scope<'_>, listed: &[ListedConference], mark: Mark) -> Vec<Arc<str>> {
+        let in_list: std::collections::HashSet<&str> =
+            listed.iter().map(|conference| &*conference.instance).collect();
+        let mut missing: Vec<_> = self
+            .rooms
+            .iter()
+            .filter(|(instance, room)| {
+                let asked = match scope {
+                    Scope::Node => true,
+                    Scope::Conference(name) => name == &*room.conference.name,
+                };
+                asked && !in_list.contains(&***instance) && room.touched() <= mark.arrival
+            })
+            .map(|(instance, _)| instance.clone())
+            .collect();
+        missing.sort_unstable();
+        missing
+    }
+
+    /// What must hold after each step; the text says what does not. For tests.
+    pub fn check(&self) -> Result<(), String> {
+        for (instance, room) in &self.rooms {
+            room.check()?;
+            if !self.registry.holds(&room.conference) {
+                return Err(format!("{instance} is not in the index"));
+            }
+            if self.ended.contains_key(instance) {
+                return Err(format!("{instance} runs and has ended"));
+            }
+        }
+        Ok(())
+    }
+}
+
+/// A conference comes into being, or is found.
+fn begin(
+    registry: &Registry,
+    node: &Arc<str>,
+    (instance, name): (&str, &str),
+    began_unix_ms: u64,
+    step: &Step<'_>,
+) -> Room {
+    let conference = Arc::new(Conference::new(instance, name, node.clone(), began_unix_ms));
+    registry.insert(&conference);
+    let room = Room::new(conference);
+    room.publish(ChangeKind::ConferenceCreated, None, step);
+    room
+}
+
+/// Learns whose conference it is: the conference's own variable, else the first member's channel.
+fn learn_account(registry: &Registry, room: &mut Room, event: &ConferenceEvent<'_>) {
+    let tag = match (&event.account, &event.member) {
+        (Some(account), _) => AccountTag::Tagged((&**account).into()),
+        (None, Some(facts)) if room.account == AccountTag::Unknown && room.is_first(&facts.call_id) => {
+            match &facts.account {
+                Some(account) => AccountTag::Tagged((&**account).into()),
+                None => AccountTag::Untagged,
+            }
+        }
+        _ => return,
+    };
+    registry.retag(&room.conference, tag.clone());
+    room.account = tag;
+}
