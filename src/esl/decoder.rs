@@ -65,7 +65,7 @@ enum State {
     /// Looking for the empty line; so many bytes have been searched already.
     Head { searched: usize },
     /// The header block is known, the body is awaited.
-    Body { head: Bytes, length: usize },
+    Body { kind: Kind, head: Bytes, length: usize },
     /// The rest of a body that is too long is thrown away as it comes.
     Skip { left: u64, frame: Frame },
 }
@@ -103,15 +103,20 @@ impl Decoder {
             return Err(DecodeError::HeaderTooLarge { limit: self.limits.header });
         }
         let envelope = Envelope::of(&source[..end]);
+        let kind = Kind::of(envelope.content_type);
         let length = envelope.content_length.map_err(|value| DecodeError::BadLength {
             value: String::from_utf8_lossy(&value[..value.len().min(80)]).into_owned(),
         })?;
-        let limit =
-            if envelope.content_type == b"api/response" { self.limits.response } else { self.limits.event };
+        let limit = if kind == Kind::ApiResponse { self.limits.response } else { self.limits.event };
         self.state = match usize::try_from(length) {
             Ok(length) if length <= limit => {
-                let head = source.split_to(end).freeze();
-                State::Body { head, length }
+                let head = if kind.keeps_head() {
+                    source.split_to(end).freeze()
+                } else {
+                    source.advance(end);
+                    Bytes::new()
+                };
+                State::Body { kind, head, length }
             }
             _ => {
                 let content_type = String::from_utf8_lossy(envelope.content_type).into_owned();
@@ -125,16 +130,46 @@ impl Decoder {
     }
 }
 
-/// The frame that header block and body make.
-fn frame(head: Bytes, body: Bytes) -> Frame {
-    match Envelope::of(&head).content_type {
-        b"text/event-plain" => Frame::Event(Event::new(body)),
-        b"api/response" => Frame::ApiResponse(body),
-        b"command/reply" => Frame::CommandReply(Headers::new(head)),
-        b"auth/request" => Frame::AuthRequest,
-        b"text/disconnect-notice" => Frame::DisconnectNotice(body),
-        b"text/rude-rejection" => Frame::RudeRejection(body),
-        _ => Frame::Other(Headers::new(head)),
+/// What a frame is, by its `Content-Type`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    Event,
+    ApiResponse,
+    CommandReply,
+    AuthRequest,
+    DisconnectNotice,
+    RudeRejection,
+    Other,
+}
+
+impl Kind {
+    fn of(content_type: &[u8]) -> Self {
+        match content_type {
+            b"text/event-plain" => Self::Event,
+            b"api/response" => Self::ApiResponse,
+            b"command/reply" => Self::CommandReply,
+            b"auth/request" => Self::AuthRequest,
+            b"text/disconnect-notice" => Self::DisconnectNotice,
+            b"text/rude-rejection" => Self::RudeRejection,
+            _ => Self::Other,
+        }
+    }
+
+    /// Whether the frame's own headers are the message, or part of it.
+    fn keeps_head(self) -> bool {
+        matches!(self, Self::CommandReply | Self::Other)
+    }
+
+    fn frame(self, head: Bytes, body: Bytes) -> Frame {
+        match self {
+            Self::Event => Frame::Event(Event::new(body)),
+            Self::ApiResponse => Frame::ApiResponse(body),
+            Self::CommandReply => Frame::CommandReply(Headers::new(head)),
+            Self::AuthRequest => Frame::AuthRequest,
+            Self::DisconnectNotice => Frame::DisconnectNotice(body),
+            Self::RudeRejection => Frame::RudeRejection(body),
+            Self::Other => Frame::Other(Headers::new(head)),
+        }
     }
 }
 
@@ -152,15 +187,15 @@ impl tokio_util::codec::Decoder for Decoder {
                         return Ok(None);
                     }
                 }
-                State::Body { head, length } => {
+                State::Body { kind, head, length } => {
                     if source.len() < *length {
                         source.reserve((*length - source.len()).min(self.limits.response).max(READ));
                         return Ok(None);
                     }
-                    let head = std::mem::take(head);
                     let body = source.split_to(*length).freeze();
+                    let frame = kind.frame(std::mem::take(head), body);
                     self.state = State::Head { searched: 0 };
-                    return Ok(Some(frame(head, body)));
+                    return Ok(Some(frame));
                 }
                 State::Skip { left, frame } => {
                     let taken = source.len().min(usize::try_from(*left).unwrap_or(usize::MAX));

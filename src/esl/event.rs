@@ -99,7 +99,10 @@ impl<'a> Value<'a> {
     /// Percent-decoded text; bytes that are not UTF-8 become U+FFFD.
     pub fn text(self) -> Cow<'a, str> {
         match self.bytes() {
-            Cow::Borrowed(bytes) => String::from_utf8_lossy(bytes),
+            Cow::Borrowed(bytes) => match std::str::from_utf8(bytes) {
+                Ok(text) => Cow::Borrowed(text),
+                Err(_) => String::from_utf8_lossy(bytes),
+            },
             Cow::Owned(bytes) => Cow::Owned(match String::from_utf8(bytes) {
                 Ok(text) => text,
                 Err(error) => String::from_utf8_lossy(error.as_bytes()).into_owned(),
@@ -144,37 +147,41 @@ impl<'a, const N: usize> Fields<'a, N> {
 /// A set of header names with a perfect hash over it, made once.
 #[derive(Debug)]
 pub struct Names<const N: usize> {
-    names: [&'static str; N],
-    /// Places in `names` by hash; [`EMPTY`] where there is none.
+    keys: [Key; N],
+    /// Places in `keys` by hash; [`EMPTY`] where there is none.
     table: [u8; TABLE],
     multiplier: u64,
 }
 
 const TABLE: usize = 512;
 const EMPTY: u8 = u8::MAX;
+/// The longest name that fits a [`Key`]; FreeSWITCH's longest that anybody wants has 23.
+const LONGEST: usize = 24;
 
 impl<const N: usize> Names<N> {
     /// Looks for a multiplier under which no two names meet.
     ///
     /// # Panics
-    /// If a name is there twice or there are more than a few dozen: both are constants of the program,
-    /// so a test of any reader finds it.
+    /// If a name is there twice, is longer than 24 bytes, or there are more than a few dozen: all are
+    /// constants of the program, so that a test of any reader finds it.
     pub fn new(names: [&'static str; N]) -> Self {
         assert!(N < TABLE / 8, "{N} names do not fit the table");
+        assert!(names.iter().all(|name| name.len() <= LONGEST), "a name is longer than {LONGEST}: {names:?}");
+        let keys = names.map(|name| Key::of(name.as_bytes()));
         let mut seed = 0x9e37_79b9_7f4a_7c15u64;
         for _ in 0..100_000 {
             seed = seed.wrapping_mul(0x5851_f42d_4c95_7f2d).wrapping_add(0x1405_7b7e_f767_814f);
-            if let Some(table) = Self::try_table(&names, seed | 1) {
-                return Self { names, table, multiplier: seed | 1 };
+            if let Some(table) = Self::try_table(&keys, seed | 1) {
+                return Self { keys, table, multiplier: seed | 1 };
             }
         }
         panic!("no perfect hash for {names:?}: is one of them there twice?");
     }
 
-    fn try_table(names: &[&'static str; N], multiplier: u64) -> Option<[u8; TABLE]> {
+    fn try_table(keys: &[Key; N], multiplier: u64) -> Option<[u8; TABLE]> {
         let mut table = [EMPTY; TABLE];
-        for (slot, name) in names.iter().enumerate() {
-            let place = &mut table[hash(name.as_bytes(), multiplier)];
+        for (slot, key) in keys.iter().enumerate() {
+            let place = &mut table[key.hash(multiplier)];
             if *place != EMPTY {
                 return None;
             }
@@ -186,21 +193,45 @@ impl<const N: usize> Names<N> {
     /// The place of a name, if it is wanted.
     #[inline(always)]
     fn slot(&self, name: &[u8]) -> Option<usize> {
-        let slot = self.table[hash(name, self.multiplier)];
-        let wanted = self.names.get(usize::from(slot))?;
-        (wanted.as_bytes() == name).then_some(usize::from(slot))
+        let key = Key::of(name);
+        let slot = self.table[key.hash(self.multiplier)];
+        (*self.keys.get(usize::from(slot))? == key).then_some(usize::from(slot))
     }
 }
 
-/// Length, first and last eight bytes: enough to tell FreeSWITCH's header names apart.
-#[inline(always)]
-fn hash(name: &[u8], multiplier: u64) -> usize {
-    let word = |chunk: Option<&[u8; 8]>| chunk.map(|bytes| u64::from_le_bytes(*bytes));
-    let mixed = match (word(name.first_chunk()), word(name.last_chunk())) {
-        (Some(first), Some(last)) => first.rotate_left(17) ^ last ^ name.len() as u64,
-        _ => name.iter().fold(name.len() as u64, |sum, byte| sum << 8 ^ u64::from(*byte)),
-    };
-    (mixed.wrapping_mul(multiplier) >> (64 - TABLE.trailing_zeros())) as usize
+/// A name of at most 24 bytes in four words: compared without a loop. Two longer names may have the same
+/// key, a longer and a wanted one cannot.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Key {
+    length: usize,
+    first: u64,
+    middle: u64,
+    last: u64,
+}
+
+impl Key {
+    #[inline(always)]
+    fn of(name: &[u8]) -> Self {
+        let word = |bytes: Option<&[u8; 8]>| bytes.map_or(0, |bytes| u64::from_le_bytes(*bytes));
+        let length = name.len();
+        match (name.first_chunk(), name.last_chunk()) {
+            (Some(first), Some(last)) => {
+                let middle = if length > 16 { word(name[8..].first_chunk()) } else { 0 };
+                Self { length, first: word(Some(first)), middle, last: word(Some(last)) }
+            }
+            _ => {
+                let first = name.iter().fold(0, |sum, byte| sum << 8 | u64::from(*byte));
+                Self { length, first, middle: 0, last: 0 }
+            }
+        }
+    }
+
+    /// First and last bytes and the length tell FreeSWITCH's names apart, nearly always.
+    #[inline(always)]
+    fn hash(self, multiplier: u64) -> usize {
+        let mixed = self.first.rotate_left(17) ^ self.last ^ self.length as u64;
+        (mixed.wrapping_mul(multiplier) >> (64 - TABLE.trailing_zeros())) as usize
+    }
 }
 
 #[cfg(test)]
