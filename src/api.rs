@@ -1,1 +1,42 @@
 //! The REST surface on hyper: listener, router, request, response, error; a file per resource.
+//!
+//! A request goes through these files, top to bottom:
+//!
+//! ```text
+//! server      accepts, counts and stops connections; knows no HTTP
+//! connection  one connection: hyper, the timeouts of heads and of idleness
+//! dispatch    one request: route, checks, gate, handler; span, panic and time guards
+//!   router      method and path to a handler and what it requires
+//!   negotiate   Accept and Content-Type
+//!   body        reads within limits; gets rid of what nobody reads
+//!   envelope    the JSON around `data`
+//!   request     what a handler sees
+//!   response    what a handler answers
+//!   error       every refusal of the contract
+//! ```
+//!
+//! Architecture Invariant: nothing here knows the Event Socket, the registry or SQL, and nothing
+//! here decides who may do what: that is the [`Gate`], which the owner of the context brings.
+
+mod body;
+mod connection;
+mod dispatch;
+mod envelope;
+mod error;
+pub mod health;
+mod limits;
+mod negotiate;
+mod path;
+mod request;
+mod response;
+mod router;
+mod server;
+
+pub use dispatch::Api;
+pub use envelope::Envelope;
+pub use error::ApiError;
+pub use limits::Limits;
+pub use request::{EntityTags, Query, Request};
+pub use response::{Page, Response};
+pub use router::{Access, Asking, Gate, Handler, HandlerFuture, Params, Route, Router, RouterError};
+pub use server::{BindError, Server, Stopped};

@@ -1,1 +1,144 @@
-//! Where documents and tokens are kept.
+//! Where documents and credentials are kept: one trait, an engine per database.
+//!
+//! Owns: what must outlive a call, its atomicity and its durability. A write that was answered with
+//! `Ok` survives `kill -9` and a power cut; one answered with an error changed nothing that was
+//! acknowledged before.
+//! Leaves to `documents`: schema, defaults, revisions, retries. Leaves to `auth`: secrets and scopes.
+//! Here a document is text with a few columns beside it, a credential a row with a hash.
+//!
+//! ```text
+//! documents, auth ──▶ Store (trait) ──▶ sqlite: one writer connection, a few readers
+//! ```
+//!
+//! Invariant: nothing is looked up in order to be written. That a number is used once is decided by a
+//! unique index, that a revision is current by the write itself.
+
+mod clock;
+mod error;
+pub(crate) mod hex;
+mod ids;
+mod record;
+mod sqlite;
+
+use std::collections::HashMap;
+use std::fmt::Debug;
+
+use futures_util::future::BoxFuture;
+
+pub use clock::Clock;
+pub use error::{OpenError, StoreError, StoreErrorKind, WriteError};
+pub use ids::{AccountId, InvalidAccountId};
+pub use record::{
+    CredentialKind, CredentialRecord, DocumentPage, DocumentQuery, DocumentRecord, NumberRole, NumberUse,
+};
+pub use sqlite::{SqliteSettings, SqliteStore};
+
+/// What a store's method answers, some time later.
+pub type Answer<'a, T, E = StoreError> = BoxFuture<'a, Result<T, E>>;
+
+/// A place for documents and credentials.
+///
+/// Object-safe: it is held as `Arc<dyn Store>`. Dropping a future is safe at any moment; whether a
+/// write that was under way happened is then unknown, but it happened whole or not at all.
+pub trait Store: Debug + Send + Sync {
+    /// Stores a new document and its numbers.
+    ///
+    /// # Errors
+    /// [`WriteError::NumberInUse`] with the first of its numbers that another document of the account
+    /// has; [`WriteError::Store`].
+    fn create_document<'a>(&'a self, document: &'a DocumentRecord) -> Answer<'a, (), WriteError>;
+
+    /// Replaces the document of that account and id, but only while its revision is `expected`.
+    /// `created` is kept as it was.
+    ///
+    /// # Errors
+    /// [`WriteError::Missing`], [`WriteError::Revision`] with the current one,
+    /// [`WriteError::NumberInUse`], [`WriteError::Store`].
+    fn replace_document<'a>(
+        &'a self,
+        document: &'a DocumentRecord,
+        expected: &'a str,
+    ) -> Answer<'a, (), WriteError>;
+
+    /// Deletes a document, whatever its revision or only while it is `expected`, frees its numbers and
+    /// answers what was deleted.
+    ///
+    /// # Errors
+    /// [`WriteError::Missing`], [`WriteError::Revision`], [`WriteError::Store`].
+    fn delete_document<'a>(
+        &'a self,
+        account: &'a AccountId,
+        id: &'a str,
+        expected: Option<&'a str>,
+    ) -> Answer<'a, DocumentRecord, WriteError>;
+
+    /// The document of that account and id.
+    ///
+    /// # Errors
+    /// [`StoreError`] if the database cannot be read.
+    fn document<'a>(&'a self, account: &'a AccountId, id: &'a str) -> Answer<'a, Option<DocumentRecord>>;
+
+    /// One page of an account's documents, by id.
+    ///
+    /// # Errors
+    /// [`StoreError`] if the database cannot be read.
+    fn documents<'a>(&'a self, account: &'a AccountId, query: &'a DocumentQuery) -> Answer<'a, DocumentPage>;
+
+    /// Which account owns each of these documents. Ids without a document are left out.
+    ///
+    /// # Errors
+    /// [`StoreError`] if the database cannot be read.
+    fn owners_of<'a>(&'a self, ids: &'a [String]) -> Answer<'a, HashMap<String, AccountId>>;
+
+    /// Which document of the account has this number, and for whom it is.
+    ///
+    /// # Errors
+    /// [`StoreError`] if the database cannot be read.
+    fn document_by_number<'a>(
+        &'a self,
+        account: &'a AccountId,
+        number: &'a str,
+    ) -> Answer<'a, Option<(DocumentRecord, NumberRole)>>;
+
+    /// Stores a new credential, and forgets tokens that came from a key and expired before `forget`
+    /// (Unix seconds): clients fetch a new one each time, so nothing else would ever end their number.
+    ///
+    /// # Errors
+    /// [`StoreError`] if the database cannot be written.
+    fn create_credential<'a>(&'a self, credential: &'a CredentialRecord, forget: i64) -> Answer<'a, ()>;
+
+    /// The credential with this SHA-256 hash. One that came from a key that was revoked since is
+    /// answered as revoked itself.
+    ///
+    /// # Errors
+    /// [`StoreError`] if the database cannot be read.
+    fn credential_by_hash<'a>(&'a self, hash: &'a [u8; 32]) -> Answer<'a, Option<CredentialRecord>>;
+
+    /// All credentials, the oldest first.
+    ///
+    /// # Errors
+    /// [`StoreError`] if the database cannot be read.
+    fn credentials(&self) -> Answer<'_, Vec<CredentialRecord>>;
+
+    /// Revokes a credential at `now` (Unix seconds). False if there is none with this id; true also if
+    /// it was revoked before, and then the first time stays.
+    ///
+    /// # Errors
+    /// [`StoreError`] if the database cannot be written.
+    fn revoke_credential<'a>(&'a self, id: &'a str, now: i64) -> Answer<'a, bool>;
+
+    /// Notes when credentials were used last. A time older than the one stored changes nothing.
+    ///
+    /// # Errors
+    /// [`StoreError`] if the database cannot be written.
+    fn note_credentials_used<'a>(&'a self, uses: &'a [(String, i64)]) -> Answer<'a, ()>;
+
+    /// Whether the database can be read just now; for readiness.
+    ///
+    /// # Errors
+    /// [`StoreError`] if not.
+    fn check(&self) -> Answer<'_, ()>;
+
+    /// Closes all connections; every later call answers [`StoreErrorKind::Closed`].
+    fn close(&self) -> BoxFuture<'_, ()>;
+}

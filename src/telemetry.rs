@@ -1,1 +1,107 @@
-//! Logs.
+//! Logs: what is written, in which shape, to standard error.
+//!
+//! Owns the process-wide subscriber, which can be set once. What is worth a line is decided where it
+//! happens; secrets are kept out by the types that hold them.
+
+use std::io::IsTerminal;
+
+use tracing_subscriber::EnvFilter;
+use tracing_subscriber::filter::LevelFilter;
+
+use crate::config::{Log, LogFormat};
+
+/// Why logs could not be set up.
+#[derive(Debug, thiserror::Error)]
+pub enum TelemetryError {
+    /// `log.level` is no filter.
+    #[error("{0}")]
+    Level(String),
+    /// Another subscriber is in place already.
+    #[error("logs are set up already")]
+    AlreadySet,
+}
+
+/// Starts to log as configured. To be called once, before the first task is spawned.
+///
+/// # Errors
+/// The level is no filter ([`check_level`]), or logs were set up before.
+pub fn init(log: &Log) -> Result<(), TelemetryError> {
+    let filter = filter(&log.level)?;
+    let terminal = std::io::stderr().is_terminal();
+    let lines = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    let set = match shape(log.format, terminal) {
+        // Times in a text line are for people; journald and collectors take those of JSON.
+        Shape::Text { colour } => lines.with_ansi(colour).try_init(),
+        Shape::Json => {
+            lines.json().flatten_event(true).with_current_span(true).with_span_list(false).try_init()
+        }
+    };
+    set.map_err(|_| TelemetryError::AlreadySet)
+}
+
+/// Whether `level` can be used as `log.level`.
+///
+/// # Errors
+/// A sentence that says what part of it is wrong.
+pub fn check_level(level: &str) -> Result<(), TelemetryError> {
+    filter(level).map(drop)
+}
+
+fn filter(level: &str) -> Result<EnvFilter, TelemetryError> {
+    let refuse = |reason: String| TelemetryError::Level(reason);
+    if level.trim().is_empty() {
+        return Err(refuse("is empty: expected a level such as info".into()));
+    }
+    for directive in level.split(',') {
+        // EnvFilter takes any bare word for a module whose every line is wanted: a mistyped
+        // `inof` would log everything instead of nothing.
+        let word = directive;
+        let bare = !word.contains(['=', '[', ':']);
+        if bare && (word.is_empty() || word.parse::<LevelFilter>().is_err()) {
+            return Err(refuse(format!(
+                "`{word}` is no level: expected off, error, warn, info, debug or trace"
+            )));
+        }
+    }
+    EnvFilter::builder()
+        .with_default_directive(LevelFilter::OFF.into())
+        .parse(level)
+        .map_err(|error| refuse(format!("`{level}`: {error}")))
+}
+
+#[derive(Debug, PartialEq)]
+enum Shape {
+    Text { colour: bool },
+    Json,
+}
+
+fn shape(format: LogFormat, terminal: bool) -> Shape {
+    match format {
+        LogFormat::Json => Shape::Json,
+        LogFormat::Auto if !terminal => Shape::Json,
+        LogFormat::Auto | LogFormat::Pretty => Shape::Text { colour: terminal },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn colour_is_for_terminals_and_json_for_machines() {
+        assert_eq!(shape(LogFormat::Auto, true), Shape::Text { colour: true });
+        assert_eq!(shape(LogFormat::Auto, false), Shape::Json);
+        assert_eq!(shape(LogFormat::Pretty, false), Shape::Text { colour: false });
+        assert_eq!(shape(LogFormat::Json, true), Shape::Json);
+    }
+
+    #[test]
+    fn a_mistyped_level_is_refused_and_does_not_turn_on_everything() {
+        for good in ["info", "OFF", "info,convened::node=debug", "warn,convened[request{id=1}]=trace"] {
+            assert!(check_level(good).is_ok(), "{good}");
+        }
+        for bad in ["", "inof", "info,", "info,convened", "convened=loud"] {
+            assert!(check_level(bad).is_err(), "{bad}");
+        }
+    }
+}

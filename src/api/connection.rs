@@ -1,0 +1,150 @@
+//! One connection: hyper, and the timeouts that it does not have.
+//!
+//! ```text
+//!            first byte              head complete
+//!   Idle ───────────────▶ Head ─────────────────────▶ Busy ──┐
+//!    ▲  idle_timeout: closed  header_timeout: 408, closed     │ no limit here: body and answer
+//!    └────────────────────────────────────────────────────────┘ have their own
+//!                      answer handed over
+//! ```
+//!
+//! hyper's own header timeout runs while a connection is idle too, so one number would have to serve
+//! for both; and it closes without a word.
+
+mod clock;
+mod reply;
+
+use std::convert::Infallible;
+use std::future::Future;
+use std::net::SocketAddr;
+use std::pin::{Pin, pin};
+use std::sync::Arc;
+use std::time::Duration;
+
+use hyper::body::Incoming;
+use hyper::server::conn::http1;
+use hyper::service::Service;
+use hyper_util::rt::TokioIo;
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+use tokio::net::TcpStream;
+use tokio::sync::OwnedSemaphorePermit;
+use tokio::time::timeout;
+use tokio_util::sync::CancellationToken;
+use tracing::debug;
+
+use super::dispatch::{Tasks, raw_refusal};
+use super::{Api, ApiError, Gate, Limits};
+pub(super) use clock::Errand;
+use clock::{Clock, Phase, Watched};
+use reply::Reply;
+
+/// For a client to read a refusal that hyper does not send, and to close.
+const FAREWELL: Duration = Duration::from_secs(1);
+
+/// Serves one connection to its end. After `stop` it finishes the request in flight and closes.
+///
+/// The permit is given back when the socket closes, also if a handler has taken it over.
+pub(super) async fn serve<C: Gate>(
+    stream: TcpStream,
+    peer: SocketAddr,
+    permit: OwnedSemaphorePermit,
+    api: Arc<Api<C>>,
+    tasks: Tasks,
+    stop: CancellationToken,
+) {
+    // An answer is written at once; waiting for more would only delay it.
+    if let Err(error) = stream.set_nodelay(true) {
+        debug!(%peer, %error, "TCP_NODELAY was refused");
+    }
+    let limits = api.limits().clone();
+    let clock = Arc::new(Clock::new(&limits));
+    let io = TokioIo::new(Watched::new(stream, permit, Arc::clone(&clock)));
+    let kill = tasks.kill.clone();
+    let service = Requests { api, peer, tasks, clock: Arc::clone(&clock) };
+    let mut connection = http1_with(&limits).serve_connection(io, service).with_upgrades();
+    let mut expired = pin!(clock.expired());
+    let mut is_stopping = false;
+    loop {
+        let next = tokio::select! {
+            biased;
+            ended = &mut connection => Next::Ended(ended),
+            phase = &mut expired => Next::Expired(phase),
+            () = stop.cancelled(), if !is_stopping => Next::Stop,
+            () = kill.cancelled() => Next::Kill,
+        };
+        match next {
+            Next::Ended(ended) => return log_end(peer, ended),
+            Next::Kill => return,
+            Next::Stop => {
+                is_stopping = true;
+                Pin::new(&mut connection).graceful_shutdown();
+            }
+            Next::Expired(Phase::Head) => {
+                debug!(%peer, "the head of a request did not arrive in time");
+                if let Some(parts) = connection.into_parts() {
+                    say_goodbye(parts.io.into_inner(), &ApiError::request_timeout()).await;
+                }
+                return;
+            }
+            // Nothing is owed to an idle client, and one that does not read its answer gets no more.
+            Next::Expired(_) => return,
+        }
+    }
+}
+
+enum Next {
+    Ended(hyper::Result<()>),
+    Expired(Phase),
+    Stop,
+    Kill,
+}
+
+fn http1_with(limits: &Limits) -> http1::Builder {
+    let mut builder = http1::Builder::new();
+    // The clock does both timeouts.
+    builder.header_read_timeout(None).max_buf_size(limits.max_header_bytes.max(8192)).pipeline_flush(true);
+    builder
+}
+
+fn log_end(peer: SocketAddr, ended: hyper::Result<()>) {
+    if let Err(error) = ended {
+        // The other end's doing: broken off, or no HTTP. Nothing to be done about it here.
+        debug!(%peer, %error, "a connection ended");
+    }
+}
+
+/// Writes a refusal on a connection that hyper does not have, and closes it so that the other end can
+/// read it.
+pub(super) async fn say_goodbye(mut stream: impl AsyncRead + AsyncWrite + Unpin, refusal: &ApiError) {
+    let farewell = async {
+        stream.write_all(&raw_refusal(refusal)).await?;
+        stream.shutdown().await?;
+        // Closed with unread bytes, the connection would be reset and the refusal be lost.
+        let mut unread = [0; 4096];
+        while stream.read(&mut unread).await? > 0 {}
+        std::io::Result::Ok(())
+    };
+    // Who does not listen in time does not hear it.
+    let _ = timeout(FAREWELL, farewell).await;
+}
+
+/// hyper's view of [`Api::answer`].
+struct Requests<C: Gate> {
+    api: Arc<Api<C>>,
+    peer: SocketAddr,
+    tasks: Tasks,
+    clock: Arc<Clock>,
+}
+
+impl<C: Gate> Service<http::Request<Incoming>> for Requests<C> {
+    type Response = http::Response<Reply>;
+    type Error = Infallible;
+    type Future = Pin<Box<dyn Future<Output = Result<Self::Response, Infallible>> + Send>>;
+
+    fn call(&self, request: http::Request<Incoming>) -> Self::Future {
+        let errand = Errand::begin(&self.clock);
+        let answer =
+            Arc::clone(&self.api).answer(request, self.peer, self.tasks.clone(), Arc::clone(&errand));
+        Box::pin(async move { Ok(answer.await.map(|bytes| Reply::new(bytes, errand))) })
+    }
+}

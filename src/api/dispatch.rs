@@ -1,0 +1,261 @@
+//! One request: route, checks, gate, handler; with the span, the panic guard and the time guard
+//! around them.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Instant;
+
+use bytes::Bytes;
+use http::header::{CONNECTION, UPGRADE};
+use http::request::Parts;
+use http::{HeaderValue, StatusCode};
+use hyper::body::{Body, Incoming};
+use hyper::upgrade::OnUpgrade;
+use tokio::task::JoinError;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+use tracing::{Instrument, Span, debug, debug_span, error, field};
+
+use super::connection::Errand;
+use super::request::{header_token, new_request_id, request_id};
+use super::router::Found;
+use super::{ApiError, Asking, Envelope, Gate, Limits, Params, Query, Request, Response, Route, Router};
+use super::{body, negotiate, path};
+use crate::config::Secret;
+
+/// Everything that is needed to answer: the table, the context of its handlers and the limits.
+pub struct Api<C: Gate> {
+    context: Arc<C>,
+    router: Router<C>,
+    limits: Limits,
+}
+
+/// The tasks that requests run in, as the server sees them.
+#[derive(Clone, Default)]
+pub(super) struct Tasks {
+    /// Requests that are being answered, also of clients that went away.
+    pub(super) tracker: TaskTracker,
+    /// Ends them all, at the end of the grace.
+    pub(super) kill: CancellationToken,
+}
+
+/// What came of a request.
+struct Answer {
+    response: http::Response<Bytes>,
+    /// A body that is still to be got rid of.
+    unread: Option<Incoming>,
+}
+
+impl<C: Gate> Api<C> {
+    /// Puts them together.
+    pub fn new(context: Arc<C>, router: Router<C>, limits: Limits) -> Self {
+        Self { context, router, limits }
+    }
+
+    pub(super) fn limits(&self) -> &Limits {
+        &self.limits
+    }
+
+    /// Answers one request; there is always an answer.
+    ///
+    /// The work has a task of its own: what was begun goes on to its end if the client goes away,
+    /// and a panic ends that task only.
+    pub(super) async fn answer(
+        self: Arc<Self>,
+        request: http::Request<Incoming>,
+        peer: SocketAddr,
+        tasks: Tasks,
+        errand: Arc<Errand>,
+    ) -> http::Response<Bytes> {
+        let started = Instant::now();
+        let id = request_id(request.headers());
+        let span = debug_span!(
+            "request",
+            id,
+            method = %request.method(),
+            path = request.uri().path(),
+            status = field::Empty,
+            ms = field::Empty,
+        );
+        let work = {
+            let (api, id, kill) = (Arc::clone(&self), id.clone(), tasks.kill.clone());
+            async move {
+                tokio::select! {
+                    answer = api.work(request, peer, &id) => answer,
+                    () = kill.cancelled() => Answer::refusal(&ApiError::shutting_down(), &id),
+                }
+            }
+        };
+        let answer = match tasks.tracker.spawn(work.instrument(span.clone())).await {
+            Ok(answer) => answer,
+            Err(broken) => Answer::refusal(&panicked(broken, &id), &id),
+        };
+        if let Some(unread) = answer.unread {
+            let drain = body::drain(unread, self.limits.clone());
+            tasks.tracker.spawn(async move {
+                drain.await;
+                drop(errand);
+            });
+        }
+        conclude(&span, answer.response.status(), started);
+        answer.response
+    }
+
+    async fn work(&self, mut request: http::Request<Incoming>, peer: SocketAddr, id: &str) -> Answer {
+        let upgrade = request.headers().contains_key(UPGRADE).then(|| hyper::upgrade::on(&mut request));
+        let (head, mut body) = request.into_parts();
+        let mut token = header_token(&head.headers);
+        let result = self.handle(&head, &mut body, &mut token, upgrade, peer, id).await;
+        let must_drain = body::must_drain(&body, &head.headers);
+        let response = match result {
+            Ok(response) => response.render(id, token.as_ref()),
+            Err(refusal) => {
+                log_refusal(&refusal, id);
+                refusal.render(id)
+            }
+        };
+        let mut answer = Answer { response, unread: must_drain.then_some(body) };
+        if answer.response.status() == StatusCode::REQUEST_TIMEOUT {
+            // It had its time; the rest of that body will not be waited for.
+            answer.unread = None;
+            answer.response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+        }
+        answer
+    }
+
+    async fn handle(
+        &self,
+        head: &Parts,
+        body: &mut Incoming,
+        token: &mut Option<Secret>,
+        upgrade: Option<OnUpgrade>,
+        peer: SocketAddr,
+        id: &str,
+    ) -> Result<Response, ApiError> {
+        let (route, params) = self.route(head)?;
+        negotiate::check_accept(&head.headers)?;
+        let query = path::query(head.uri.query().unwrap_or_default())
+            .map(Query)
+            .ok_or_else(|| ApiError::invalid_request("the query is not percent-encoded UTF-8"))?;
+        body::check_announced(body, &self.limits)?;
+        // A known caller is asked for before its body is read, so that strangers cannot fill memory.
+        let mut caller = match token {
+            Some(_) => Some(self.admit(route, &params, token.as_ref(), peer).await?),
+            None => None,
+        };
+        let envelope = self.read_envelope(head, body).await?;
+        if caller.is_none() {
+            *token = envelope.as_ref().and_then(|envelope| envelope.auth_token.clone());
+            caller = Some(self.admit(route, &params, token.as_ref(), peer).await?);
+        }
+        let caller = caller.ok_or_else(|| ApiError::internal("nobody was admitted"))?;
+        let request = Request {
+            method: head.method.clone(),
+            id: id.to_owned(),
+            peer,
+            params,
+            query,
+            headers: head.headers.clone(),
+            token: token.clone(),
+            envelope,
+            upgrade,
+        };
+        self.in_time(route.name, route.handler.call(Arc::clone(&self.context), caller, request)).await
+    }
+
+    fn route(&self, head: &Parts) -> Result<(&Route<C>, Params), ApiError> {
+        let path = head.uri.path();
+        match self.router.find(&head.method, path) {
+            Found::Route(route, params) => Ok((route, params)),
+            Found::OtherMethods(allow) => Err(ApiError::method_not_allowed(allow)),
+            Found::Nothing => Err(ApiError::not_found(path)),
+            Found::BadEncoding => Err(ApiError::invalid_request("the path is not percent-encoded UTF-8")),
+        }
+    }
+
+    async fn admit(
+        &self,
+        route: &Route<C>,
+        params: &Params,
+        token: Option<&Secret>,
+        peer: SocketAddr,
+    ) -> Result<C::Caller, ApiError> {
+        let asking = Asking { access: route.access, route: route.name, params, token, peer };
+        self.in_time("gate", self.context.admit(asking)).await
+    }
+
+    async fn read_envelope(&self, head: &Parts, body: &mut Incoming) -> Result<Option<Envelope>, ApiError> {
+        if body.is_end_stream() {
+            return Ok(None);
+        }
+        negotiate::check_content_type(&head.headers)?;
+        let bytes = body::read(body, &self.limits).await?;
+        // An empty chunked body is no body either.
+        if bytes.is_empty() { Ok(None) } else { Envelope::parse(&bytes).map(Some) }
+    }
+
+    async fn in_time<T>(
+        &self,
+        what: &'static str,
+        work: impl Future<Output = Result<T, ApiError>>,
+    ) -> Result<T, ApiError> {
+        match tokio::time::timeout(self.limits.answer_timeout, work).await {
+            Ok(result) => result,
+            Err(_) => {
+                Err(ApiError::internal(format!("{what} made no answer in {:?}", self.limits.answer_timeout)))
+            }
+        }
+    }
+}
+
+impl Answer {
+    fn refusal(refusal: &ApiError, id: &str) -> Self {
+        log_refusal(refusal, id);
+        Self { response: refusal.render(id), unread: None }
+    }
+}
+
+/// The one place where a refusal is logged. The id stands in the line itself: at the level `info`
+/// there is no span around it.
+fn log_refusal(refusal: &ApiError, id: &str) {
+    let status = refusal.status().as_u16();
+    match refusal.private() {
+        Some(private) => error!(request_id = id, status, refusal = refusal.message(), "{private}"),
+        None => debug!(request_id = id, status, refusal = refusal.message(), "refused"),
+    }
+}
+
+fn panicked(broken: JoinError, id: &str) -> ApiError {
+    // The panic hook has written place and text with the thread; this line has the request.
+    debug!(request_id = id, "the task of the request is gone");
+    match broken.try_into_panic() {
+        Ok(payload) => {
+            let text = payload.downcast_ref::<&str>().copied();
+            let text = text.or_else(|| payload.downcast_ref::<String>().map(String::as_str));
+            ApiError::internal(format!("panic: {}", text.unwrap_or("of no text")))
+        }
+        Err(_) => ApiError::shutting_down(),
+    }
+}
+
+fn conclude(span: &Span, status: StatusCode, started: Instant) {
+    let ms = started.elapsed().as_secs_f64() * 1000.0;
+    span.record("status", status.as_u16());
+    span.record("ms", ms);
+    span.in_scope(|| debug!("answered"));
+}
+
+/// The bytes of a refusal for a connection that hyper does not have (any more).
+pub(super) fn raw_refusal(refusal: &ApiError) -> Vec<u8> {
+    let response = refusal.render(&new_request_id());
+    let status = response.status();
+    let mut raw = format!("HTTP/1.1 {} {}\r\n", status.as_str(), status.canonical_reason().unwrap_or("-"));
+    let headers = response.headers().iter().filter_map(|(name, value)| Some((name, value.to_str().ok()?)));
+    for (name, value) in headers {
+        raw.extend([name.as_str(), ": ", value, "\r\n"]);
+    }
+    raw.push_str(&format!("content-length: {}\r\nconnection: close\r\n\r\n", response.body().len()));
+    let mut raw = raw.into_bytes();
+    raw.extend_from_slice(response.body());
+    raw
+}

@@ -1,0 +1,187 @@
+//! Checks of values whose types are right: what cannot work is found before the start.
+
+use std::collections::HashMap;
+
+use super::node::is_sendable;
+use super::{Api, Config, Esl, Node, Problem};
+use crate::telemetry;
+
+/// The longest time that any key may hold, in milliseconds: a day. Beyond it a unit was mistaken.
+const DAY_MS: u64 = 24 * 60 * 60 * 1000;
+
+/// Everything that is wrong, in the order of the file.
+pub(super) fn check(config: &Config) -> Vec<Problem> {
+    let mut found = Found(Vec::new());
+    check_api(&config.api, &mut found);
+    check_database(&config.database.url, &mut found);
+    if config.conference.default_account.as_deref().is_some_and(|account| account.trim().is_empty()) {
+        found.add("conference.default_account", "is empty; leave the key out if there is none");
+    }
+    for (index, node) in config.node.iter().enumerate() {
+        check_node(node, &format!("node[{index}]"), &mut found);
+    }
+    check_names_differ(&config.node, &mut found);
+    check_esl(&config.esl, &mut found);
+    if let Err(error) = telemetry::check_level(&config.log.level) {
+        found.add("log.level", error.to_string());
+    }
+    found.0
+}
+
+struct Found(Vec<Problem>);
+
+impl Found {
+    fn add(&mut self, key: impl Into<String>, message: impl Into<String>) {
+        self.0.push(Problem::of_key(key, message));
+    }
+
+    fn range(&mut self, key: impl Into<String>, value: u64, from: u64, to: u64) {
+        if !(from..=to).contains(&value) {
+            self.add(key, format!("expected {from} to {to}, found {value}"));
+        }
+    }
+
+    fn size(&mut self, key: &str, value: usize, from: u64, to: u64) {
+        self.range(key, value as u64, from, to);
+    }
+}
+
+fn check_api(api: &Api, found: &mut Found) {
+    found.size("api.max_connections", api.max_connections, 1, 1_000_000);
+    found.size("api.max_body_bytes", api.max_body_bytes, 1024, 1 << 30);
+    // hyper's buffer, which holds a head, cannot be smaller than 8 KiB.
+    found.size("api.max_header_bytes", api.max_header_bytes, 8192, 1 << 20);
+    found.range("api.header_timeout_ms", api.header_timeout_ms, 1, DAY_MS);
+    found.range("api.body_timeout_ms", api.body_timeout_ms, 1, DAY_MS);
+    found.range("api.answer_timeout_ms", api.answer_timeout_ms, 1, DAY_MS);
+    found.range("api.idle_timeout_s", api.idle_timeout_s, 1, DAY_MS / 1000);
+    found.range("api.shutdown_grace_s", api.shutdown_grace_s, 0, 3600);
+}
+
+fn check_database(url: &str, found: &mut Found) {
+    // The URL may carry a password, so it is not repeated.
+    let path = url.strip_prefix("sqlite://").or_else(|| url.strip_prefix("sqlite:"));
+    match path {
+        None => found
+            .add("database.url", "expected sqlite://PATH, such as sqlite:///var/lib/convened/convened.db"),
+        Some("") => found.add("database.url", "names no file: expected sqlite://PATH"),
+        Some(_) => {}
+    }
+}
+
+fn check_esl(esl: &Esl, found: &mut Found) {
+    found.size("esl.max_header_bytes", esl.max_header_bytes, 1024, 1 << 26);
+    found.size("esl.max_event_bytes", esl.max_event_bytes, 4096, 1 << 30);
+    found.size("esl.max_response_bytes", esl.max_response_bytes, 4096, 1 << 32);
+}
+
+fn check_node(node: &Node, key: &str, found: &mut Found) {
+    let name_is_plain = node.name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_.@-".contains(&byte));
+    if !(1..=64).contains(&node.name.len()) || !name_is_plain {
+        found.add(format!("{key}.name"), "expected 1 to 64 characters of A-Z a-z 0-9 _ . @ -");
+    }
+    if let Err(reason) = check_address(&node.address) {
+        found.add(
+            format!("{key}.address"),
+            format!(
+                "expected host:port such as 127.0.0.1:8021 or [::1]:8021, found `{}`: {reason}",
+                node.address
+            ),
+        );
+    }
+    check_password(node, key, found);
+    if let Some(user) = &node.user {
+        let parts = user.split_once('@').filter(|(name, domain)| !name.is_empty() && !domain.is_empty());
+        // `userauth user@domain:password`: a colon or a space would end the name too early.
+        if parts.is_none() || user.contains(|c: char| c == ':' || c.is_whitespace() || c.is_control()) {
+            found.add(format!("{key}.user"), format!("expected user@domain, found `{user}`"));
+        }
+    }
+    found.range(format!("{key}.connect_timeout_ms"), node.connect_timeout_ms, 1, DAY_MS);
+    found.range(format!("{key}.command_timeout_ms"), node.command_timeout_ms, 1, DAY_MS);
+    found.range(format!("{key}.heartbeat_timeout_s"), node.heartbeat_timeout_s, 1, DAY_MS / 1000);
+    found.range(format!("{key}.reconnect_min_ms"), node.reconnect_min_ms, 1, DAY_MS);
+    found.range(format!("{key}.reconnect_max_ms"), node.reconnect_max_ms, 1, DAY_MS);
+    if node.reconnect_min_ms > node.reconnect_max_ms {
+        found.add(
+            format!("{key}.reconnect_min_ms"),
+            format!("{} is more than reconnect_max_ms, {}", node.reconnect_min_ms, node.reconnect_max_ms),
+        );
+    }
+}
+
+fn check_password(node: &Node, key: &str, found: &mut Found) {
+    match (&node.password, &node.password_file) {
+        (Some(_), Some(_)) => found.add(key, "has both `password` and `password_file`; one of them"),
+        (Some(password), None) if password.expose().is_empty() => {
+            found.add(format!("{key}.password"), "is empty");
+        }
+        (Some(password), None) if !is_sendable(password.expose()) => {
+            found.add(format!("{key}.password"), "has a line break or a NUL byte, which cannot be sent");
+        }
+        (Some(_), None) => {}
+        (None, _) => {
+            if let Err(error) = node.read_password() {
+                let key =
+                    if node.password_file.is_some() { format!("{key}.password_file") } else { key.into() };
+                found.add(key, error.to_string());
+            }
+        }
+    }
+}
+
+fn check_names_differ(nodes: &[Node], found: &mut Found) {
+    let mut first = HashMap::new();
+    for (index, node) in nodes.iter().enumerate() {
+        if let Some(earlier) = first.insert(&node.name, index) {
+            found.add(
+                format!("node[{index}].name"),
+                format!("`{}` is the name of node[{earlier}] too", node.name),
+            );
+        }
+    }
+}
+
+/// address = host ":" port ; host = name | IPv4 | "[" IPv6 "]"
+fn check_address(address: &str) -> Result<(), &'static str> {
+    let (host, port) = address.rsplit_once(':').ok_or("the port is missing")?;
+    if !matches!(port.parse::<u16>(), Ok(1..)) || !port.bytes().all(|byte| byte.is_ascii_digit()) {
+        return Err("the port is no number of 1 to 65535");
+    }
+    if let Some(inner) = host.strip_prefix('[') {
+        let inner = inner.strip_suffix(']').ok_or("the bracket is not closed")?;
+        return inner.parse::<std::net::Ipv6Addr>().map(drop).map_err(|_| "no IPv6 address in the brackets");
+    }
+    if host.contains(':') {
+        return Err("an IPv6 address stands in brackets");
+    }
+    let plain = host.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-._".contains(&byte));
+    if host.is_empty() || host.len() > 253 || !plain { Err("no host name or address") } else { Ok(()) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::check_address;
+
+    #[test]
+    fn addresses_are_names_or_numbers_with_a_port() {
+        for good in ["127.0.0.1:8021", "fs1.example.com:8021", "fs_1:1", "[::1]:8021", "localhost:65535"] {
+            assert_eq!(check_address(good), Ok(()), "{good}");
+        }
+        for bad in [
+            "",
+            "fs1",
+            ":8021",
+            "fs1:",
+            "fs1:0",
+            "fs1:65536",
+            "fs1:+80",
+            "::1:8021",
+            "[::1:8021",
+            "[x]:1",
+            "a b:1",
+        ] {
+            assert!(check_address(bad).is_err(), "{bad}");
+        }
+    }
+}

@@ -1,0 +1,148 @@
+//! `[[node]]`: one FreeSWITCH and how to reach it.
+
+use std::io::Read;
+use std::path::PathBuf;
+
+use serde::Deserialize;
+
+use super::Secret;
+
+/// No password is longer; a larger file is most likely another one named by mistake.
+const MAX_PASSWORD_BYTES: u64 = 4096;
+
+/// One FreeSWITCH node.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Node {
+    /// Its name in logs, documents and answers; unique, 1 to 64 of `[A-Za-z0-9_.@-]`.
+    pub name: String,
+    /// `host:port` of its Event Socket; the host is a name, an IPv4 or a bracketed IPv6 address.
+    #[serde(default = "default_address")]
+    pub address: String,
+    /// The password, if it is not in a file.
+    #[serde(default)]
+    pub password: Option<Secret>,
+    /// A file whose first line is the password; relative to the configuration file's directory.
+    #[serde(default)]
+    pub password_file: Option<PathBuf>,
+    /// `user@domain` for `userauth`; without it the plain `auth` is used.
+    #[serde(default)]
+    pub user: Option<String>,
+    /// From the attempt to connect to the accepted password, in milliseconds.
+    #[serde(default = "default_connect_timeout_ms")]
+    pub connect_timeout_ms: u64,
+    /// From a command to its answer, in milliseconds.
+    #[serde(default = "default_command_timeout_ms")]
+    pub command_timeout_ms: u64,
+    /// A node that sent nothing for so long is taken for lost, in seconds. FreeSWITCH sends a
+    /// heartbeat every 20 s.
+    #[serde(default = "default_heartbeat_timeout_s")]
+    pub heartbeat_timeout_s: u64,
+    /// The first pause before a new attempt to connect, in milliseconds; it doubles each time.
+    #[serde(default = "default_reconnect_min_ms")]
+    pub reconnect_min_ms: u64,
+    /// The longest pause between two attempts, in milliseconds.
+    #[serde(default = "default_reconnect_max_ms")]
+    pub reconnect_max_ms: u64,
+}
+
+fn default_address() -> String {
+    "127.0.0.1:8021".into()
+}
+
+fn default_connect_timeout_ms() -> u64 {
+    5_000
+}
+
+fn default_command_timeout_ms() -> u64 {
+    10_000
+}
+
+fn default_heartbeat_timeout_s() -> u64 {
+    65
+}
+
+fn default_reconnect_min_ms() -> u64 {
+    200
+}
+
+fn default_reconnect_max_ms() -> u64 {
+    15_000
+}
+
+/// Why there is no password to send.
+#[derive(Debug, thiserror::Error)]
+pub enum PasswordError {
+    /// Neither a password nor a file is configured.
+    #[error("needs `password` or `password_file`")]
+    Missing,
+    /// The file cannot be read.
+    #[error("{}: cannot be read: {source}", path.display())]
+    Unreadable {
+        /// The file as it was looked for.
+        path: PathBuf,
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// The file's content is no password.
+    #[error("{}: {reason}", path.display())]
+    Unusable {
+        /// The file as it was looked for.
+        path: PathBuf,
+        /// What is wrong with its content.
+        reason: &'static str,
+    },
+}
+
+impl Node {
+    /// A node with the defaults of the file, for a demo or a test.
+    pub fn new(name: impl Into<String>, address: impl Into<String>, password: Secret) -> Self {
+        Self {
+            name: name.into(),
+            address: address.into(),
+            password: Some(password),
+            password_file: None,
+            user: None,
+            connect_timeout_ms: default_connect_timeout_ms(),
+            command_timeout_ms: default_command_timeout_ms(),
+            heartbeat_timeout_s: default_heartbeat_timeout_s(),
+            reconnect_min_ms: default_reconnect_min_ms(),
+            reconnect_max_ms: default_reconnect_max_ms(),
+        }
+    }
+
+    /// The password to send. A password file is read each time, so that a changed one is used at
+    /// the next connection without a restart.
+    ///
+    /// # Errors
+    /// None is configured, or the file is missing, empty, not text or no single line.
+    pub fn read_password(&self) -> Result<Secret, PasswordError> {
+        let Some(path) = &self.password_file else {
+            return self.password.clone().ok_or(PasswordError::Missing);
+        };
+        let mut content = Vec::new();
+        std::fs::File::open(path)
+            .and_then(|file| file.take(MAX_PASSWORD_BYTES + 1).read_to_end(&mut content))
+            .map_err(|source| PasswordError::Unreadable { path: path.clone(), source })?;
+        let unusable = |reason| PasswordError::Unusable { path: path.clone(), reason };
+        if content.len() as u64 > MAX_PASSWORD_BYTES {
+            return Err(unusable("is longer than any password"));
+        }
+        let text = String::from_utf8(content).map_err(|_| unusable("is not UTF-8 text"))?;
+        // Editors and `echo` end the line; everything else belongs to the password.
+        let line = text.strip_suffix('\n').unwrap_or(&text);
+        let line = line.strip_suffix('\r').unwrap_or(line);
+        if line.is_empty() {
+            return Err(unusable("is empty"));
+        }
+        if !is_sendable(line) {
+            return Err(unusable("has more than one line or a NUL byte"));
+        }
+        Ok(Secret::new(line))
+    }
+}
+
+/// Whether the text fits on one line of the Event Socket.
+pub(super) fn is_sendable(text: &str) -> bool {
+    !text.contains(['\r', '\n', '\0'])
+}

@@ -1,0 +1,183 @@
+//! The sections of the configuration except `[[node]]`, with their built-in defaults.
+//!
+//! Units are in the names. `conf/convened.toml` explains every key to operators; a test keeps the
+//! two equal.
+
+use std::fmt;
+use std::net::{Ipv4Addr, SocketAddr};
+
+use serde::Deserialize;
+use serde::de::{Deserializer, Error};
+
+/// `[api]`: the HTTP listener and its limits.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Api {
+    /// Where to listen, `IP:port`; port 0 takes a free one.
+    #[serde(deserialize_with = "listen_address")]
+    pub listen: SocketAddr,
+    /// Connections at the same time; one more is answered 503 and closed.
+    pub max_connections: usize,
+    /// The largest request body, in bytes.
+    pub max_body_bytes: usize,
+    /// The largest request head (request line and headers together), in bytes.
+    pub max_header_bytes: usize,
+    /// From the first byte of a request to the end of its headers, in milliseconds.
+    pub header_timeout_ms: u64,
+    /// From the end of the headers to the end of the body, in milliseconds.
+    pub body_timeout_ms: u64,
+    /// How long an answer may take to be made, in milliseconds; a guard against a stuck request,
+    /// above every timeout of a switch or the database.
+    pub answer_timeout_ms: u64,
+    /// How long a connection without a request is kept, in seconds.
+    pub idle_timeout_s: u64,
+    /// At a stop: how long requests in flight may take to finish, in seconds.
+    pub shutdown_grace_s: u64,
+}
+
+impl Default for Api {
+    fn default() -> Self {
+        Self {
+            listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 8000)),
+            max_connections: 1024,
+            max_body_bytes: 1 << 20,
+            max_header_bytes: 1 << 16,
+            header_timeout_ms: 10_000,
+            body_timeout_ms: 30_000,
+            answer_timeout_ms: 60_000,
+            idle_timeout_s: 75,
+            shutdown_grace_s: 10,
+        }
+    }
+}
+
+fn listen_address<'de, D: Deserializer<'de>>(deserializer: D) -> Result<SocketAddr, D::Error> {
+    let text = String::deserialize(deserializer)?;
+    text.parse().map_err(|_| {
+        D::Error::custom(format!("expected IP:port such as 127.0.0.1:8000 or [::1]:8000, found `{text}`"))
+    })
+}
+
+/// `[database]`: where documents and tokens are kept.
+#[derive(Clone, PartialEq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Database {
+    /// `sqlite://PATH`; the file is made if it is missing.
+    pub url: String,
+}
+
+impl Default for Database {
+    fn default() -> Self {
+        Self { url: "sqlite:///var/lib/convened/convened.db".into() }
+    }
+}
+
+impl Database {
+    /// The URL without the password that it may carry, for logs.
+    pub fn url_without_password(&self) -> String {
+        let Some((scheme, rest)) = self.url.split_once("://") else { return self.url.clone() };
+        let authority = rest.split('/').next().unwrap_or(rest);
+        // The last `@`: a password may contain one that is not encoded.
+        match authority.rsplit_once('@') {
+            Some((user, host)) => {
+                let user = user.split(':').next().unwrap_or(user);
+                format!("{scheme}://{user}:***@{host}{}", &rest[authority.len()..])
+            }
+            None => self.url.clone(),
+        }
+    }
+}
+
+impl fmt::Debug for Database {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Database").field("url", &self.url_without_password()).finish()
+    }
+}
+
+/// `[conference]`: what holds for every conference.
+#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Conference {
+    /// The account of a conference that nothing else tells the account of.
+    pub default_account: Option<String>,
+    /// The clock of `join_time`.
+    pub timestamps: Timestamps,
+    /// Whether `kick` plays the kicked sound of the profile (FreeSWITCH's `kick`) or hangs up
+    /// without one (`hup`).
+    pub kick_sound: bool,
+}
+
+/// The clock in which `join_time` is told.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Timestamps {
+    /// Seconds since the year 0, as Kazoo counts: Unix time + 62167219200.
+    #[default]
+    Gregorian,
+    /// Seconds since 1970.
+    Unix,
+}
+
+/// `[esl]`: what the Event Socket decoder accepts from any node. A larger item ends the connection.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Esl {
+    /// The header block of one frame, in bytes.
+    pub max_header_bytes: usize,
+    /// The body of one event, in bytes.
+    pub max_event_bytes: usize,
+    /// The answer to one command, in bytes; a list of a conference of 10,000 takes some 10 MB.
+    pub max_response_bytes: usize,
+}
+
+impl Default for Esl {
+    fn default() -> Self {
+        Self { max_header_bytes: 1 << 16, max_event_bytes: 1 << 20, max_response_bytes: 1 << 26 }
+    }
+}
+
+/// `[log]`: what is logged and how. Logs go to standard error.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Log {
+    /// A level, or directives of tracing's `EnvFilter` such as `info,convened::node=debug`.
+    pub level: String,
+    /// The shape of a line.
+    pub format: LogFormat,
+}
+
+impl Default for Log {
+    fn default() -> Self {
+        Self { level: "info".into(), format: LogFormat::Auto }
+    }
+}
+
+/// The shape of a log line.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum LogFormat {
+    /// `Pretty` on a terminal, `Json` otherwise.
+    #[default]
+    Auto,
+    /// Text for people; coloured on a terminal only.
+    Pretty,
+    /// One JSON object a line.
+    Json,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Database;
+
+    #[test]
+    fn debug_of_the_database_hides_a_password_in_the_url() {
+        for (url, shown) in [
+            ("sqlite:///var/lib/x.db", "sqlite:///var/lib/x.db"),
+            ("postgres://me:p@ss:w@db:5432/c", "postgres://me:***@db:5432/c"),
+            ("postgres://db/c?x=a@b", "postgres://db/c?x=a@b"),
+        ] {
+            let database = Database { url: url.into() };
+            assert_eq!(format!("{database:?}"), format!("Database {{ url: {shown:?} }}"));
+        }
+    }
+}

@@ -1,0 +1,265 @@
+//! The statements for documents and their numbers.
+//!
+//! Owns: what is one transaction. Leaves settings and turns to `connection` and `writer`.
+
+use std::collections::HashMap;
+
+use sqlx::sqlite::{SqlitePool, SqliteRow};
+use sqlx::{FromRow, QueryBuilder, Row, SqliteConnection};
+
+use super::super::{
+    AccountId, DocumentPage, DocumentQuery, DocumentRecord, NumberRole, NumberUse, StoreError, WriteError,
+};
+use super::connection::Reader;
+use super::failure::{damaged, store_error};
+use super::writer::Writer;
+
+const COLUMNS: &str = "id, account_id, revision, created, modified, name, owner_id, text";
+
+pub(super) async fn create(writer: &Writer, document: &DocumentRecord) -> Result<(), WriteError> {
+    let mut transaction = writer.begin().await?;
+    let outcome = insert(transaction.connection(), document).await;
+    transaction.finish(outcome).await
+}
+
+async fn insert(connection: &mut SqliteConnection, document: &DocumentRecord) -> Result<(), WriteError> {
+    sqlx::query(
+        "INSERT INTO documents (id, account_id, revision, created, modified, name, owner_id, text)
+         VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+    )
+    .bind(&document.id)
+    .bind(document.account.as_str())
+    .bind(&document.revision)
+    .bind(document.created)
+    .bind(document.modified)
+    .bind(&document.name)
+    .bind(&document.owner_id)
+    .bind(&document.text)
+    .execute(&mut *connection)
+    .await
+    .map_err(store_error)?;
+    insert_numbers(connection, document).await
+}
+
+/// One by one, so that a refusal tells which number it was.
+async fn insert_numbers(
+    connection: &mut SqliteConnection,
+    document: &DocumentRecord,
+) -> Result<(), WriteError> {
+    for NumberUse { number, role } in &document.numbers {
+        sqlx::query("INSERT INTO numbers (account_id, number, document_id, role) VALUES (?, ?, ?, ?)")
+            .bind(document.account.as_str())
+            .bind(number)
+            .bind(&document.id)
+            .bind(role.as_str())
+            .execute(&mut *connection)
+            .await
+            .map_err(|error| match &error {
+                sqlx::Error::Database(inner) if inner.is_unique_violation() => {
+                    WriteError::NumberInUse(number.clone())
+                }
+                _ => store_error(error).into(),
+            })?;
+    }
+    Ok(())
+}
+
+pub(super) async fn replace(
+    writer: &Writer,
+    document: &DocumentRecord,
+    expected: &str,
+) -> Result<(), WriteError> {
+    let mut transaction = writer.begin().await?;
+    let outcome = update(transaction.connection(), document, expected).await;
+    transaction.finish(outcome).await
+}
+
+async fn update(
+    connection: &mut SqliteConnection,
+    document: &DocumentRecord,
+    expected: &str,
+) -> Result<(), WriteError> {
+    let done = sqlx::query(
+        "UPDATE documents SET revision = ?, modified = ?, name = ?, owner_id = ?, text = ?
+         WHERE id = ? AND account_id = ? AND revision = ?",
+    )
+    .bind(&document.revision)
+    .bind(document.modified)
+    .bind(&document.name)
+    .bind(&document.owner_id)
+    .bind(&document.text)
+    .bind(&document.id)
+    .bind(document.account.as_str())
+    .bind(expected)
+    .execute(&mut *connection)
+    .await
+    .map_err(store_error)?;
+    if done.rows_affected() == 0 {
+        return Err(why_not(connection, &document.account, &document.id).await);
+    }
+    sqlx::query("DELETE FROM numbers WHERE document_id = ?")
+        .bind(&document.id)
+        .execute(&mut *connection)
+        .await
+        .map_err(store_error)?;
+    insert_numbers(connection, document).await
+}
+
+/// Nothing was written: because it is not there, or because it has another revision.
+async fn why_not(connection: &mut SqliteConnection, account: &AccountId, id: &str) -> WriteError {
+    let current = sqlx::query_scalar("SELECT revision FROM documents WHERE id = ? AND account_id = ?")
+        .bind(id)
+        .bind(account.as_str())
+        .fetch_optional(connection)
+        .await;
+    match current {
+        Ok(Some(current)) => WriteError::Revision { current },
+        Ok(None) => WriteError::Missing,
+        Err(error) => store_error(error).into(),
+    }
+}
+
+pub(super) async fn delete(
+    writer: &Writer,
+    account: &AccountId,
+    id: &str,
+    expected: Option<&str>,
+) -> Result<DocumentRecord, WriteError> {
+    let mut transaction = writer.begin().await?;
+    let outcome = remove(transaction.connection(), account, id, expected).await;
+    transaction.finish(outcome).await
+}
+
+/// Its numbers go with it, by the foreign key.
+async fn remove(
+    connection: &mut SqliteConnection,
+    account: &AccountId,
+    id: &str,
+    expected: Option<&str>,
+) -> Result<DocumentRecord, WriteError> {
+    let deleted = QueryBuilder::new("DELETE FROM documents WHERE id = ")
+        .push_bind(id)
+        .push(" AND account_id = ")
+        .push_bind(account.as_str())
+        .push(" AND revision = coalesce(")
+        .push_bind(expected)
+        .push(", revision) RETURNING ")
+        .push(COLUMNS)
+        .build_query_as()
+        .fetch_optional(&mut *connection)
+        .await
+        .map_err(store_error)?;
+    match deleted {
+        Some(document) => Ok(document),
+        None => Err(why_not(connection, account, id).await),
+    }
+}
+
+pub(super) async fn get(
+    pool: &SqlitePool,
+    account: &AccountId,
+    id: &str,
+) -> Result<Option<DocumentRecord>, StoreError> {
+    let mut reader = Reader::acquire(pool).await?;
+    let found = sqlx::query_as(
+        "SELECT id, account_id, revision, created, modified, name, owner_id, text
+         FROM documents WHERE id = ? AND account_id = ?",
+    )
+    .bind(id)
+    .bind(account.as_str())
+    .fetch_optional(reader.connection())
+    .await;
+    reader.finish(found)
+}
+
+pub(super) async fn page(
+    pool: &SqlitePool,
+    account: &AccountId,
+    query: &DocumentQuery,
+) -> Result<DocumentPage, StoreError> {
+    let mut select = QueryBuilder::new("SELECT ");
+    select.push(COLUMNS).push(" FROM documents WHERE account_id = ").push_bind(account.as_str());
+    // Only what is asked for is in the statement, so that the planner sees which index serves it.
+    if let Some(name) = &query.name {
+        select.push(" AND name = ").push_bind(name);
+    }
+    if let Some(owner_id) = &query.owner_id {
+        select.push(" AND owner_id = ").push_bind(owner_id);
+    }
+    if let Some(start_key) = &query.start_key {
+        select.push(" AND id >= ").push_bind(start_key);
+    }
+    select.push(" ORDER BY id");
+    if let Some(page_size) = query.page_size {
+        // One more: it tells where the next page begins.
+        select.push(" LIMIT ").push_bind(i64::from(page_size) + 1);
+    }
+    let mut reader = Reader::acquire(pool).await?;
+    let found = select.build_query_as().fetch_all(reader.connection()).await;
+    let mut documents: Vec<DocumentRecord> = reader.finish(found)?;
+    let size = query.page_size.map_or(documents.len(), |size| size as usize);
+    let next_start_key = documents.get(size).map(|next| next.id.clone());
+    documents.truncate(size);
+    Ok(DocumentPage { documents, next_start_key })
+}
+
+pub(super) async fn owners_of(
+    pool: &SqlitePool,
+    ids: &[String],
+) -> Result<HashMap<String, AccountId>, StoreError> {
+    if ids.is_empty() {
+        return Ok(HashMap::new());
+    }
+    // One parameter for all ids: the number of parameters of a statement is limited.
+    let ids = serde_json::to_string(ids).map_err(damaged)?;
+    let mut reader = Reader::acquire(pool).await?;
+    let found = sqlx::query_as::<_, (String, String)>(
+        "SELECT id, account_id FROM documents WHERE id IN (SELECT value FROM json_each(?))",
+    )
+    .bind(ids)
+    .fetch_all(reader.connection())
+    .await;
+    let found = reader.finish(found)?;
+    found.into_iter().map(|(id, account)| Ok((id, account.parse().map_err(damaged)?))).collect()
+}
+
+pub(super) async fn by_number(
+    pool: &SqlitePool,
+    account: &AccountId,
+    number: &str,
+) -> Result<Option<(DocumentRecord, NumberRole)>, StoreError> {
+    let mut reader = Reader::acquire(pool).await?;
+    let found = sqlx::query(
+        "SELECT d.id, d.account_id, d.revision, d.created, d.modified, d.name, d.owner_id, d.text, n.role
+         FROM numbers n JOIN documents d ON d.id = n.document_id
+         WHERE n.account_id = ? AND n.number = ?",
+    )
+    .bind(account.as_str())
+    .bind(number)
+    .fetch_optional(reader.connection())
+    .await
+    .and_then(|row| {
+        let Some(row) = row else { return Ok(None) };
+        let role: String = row.try_get("role")?;
+        let role = NumberRole::parse(&role).ok_or_else(|| sqlx::Error::Decode("an unknown role".into()))?;
+        Ok(Some((DocumentRecord::from_row(&row)?, role)))
+    });
+    reader.finish(found)
+}
+
+impl FromRow<'_, SqliteRow> for DocumentRecord {
+    fn from_row(row: &SqliteRow) -> Result<Self, sqlx::Error> {
+        let account: String = row.try_get("account_id")?;
+        Ok(Self {
+            id: row.try_get("id")?,
+            account: account.parse().map_err(|error| sqlx::Error::Decode(Box::new(error)))?,
+            revision: row.try_get("revision")?,
+            created: row.try_get("created")?,
+            modified: row.try_get("modified")?,
+            name: row.try_get("name")?,
+            owner_id: row.try_get("owner_id")?,
+            numbers: Vec::new(),
+            text: row.try_get("text")?,
+        })
+    }
+}
