@@ -108,7 +108,9 @@ fn talking<'a>(
         member: Some(MemberFacts {
             call_id: call_id.into(),
             member_id,
-            state: state.with(Flag::Talking, sequence % 2 == 0).with_current_energy(sequence % 4_000),
+            state: state
+                .with(Flag::Talking, sequence.is_multiple_of(2))
+                .with_current_energy(sequence % 4_000),
             caller_name: "Somebody".into(),
             caller_number: "15551230000".into(),
             account: None,

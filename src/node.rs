@@ -1,7 +1,34 @@
 //! One FreeSWITCH: connect, authenticate, subscribe, list, follow, reconnect.
+//!
+//! Three tasks for each node, so that none waits for another:
+//!
+//! ```text
+//! follow    event connection: only read; owns the registry's writer         down ⇄ up
+//! commands  command connection: pipelined, matched first in, first out      down ⇄ up
+//! lister    lists everything after each connect, and what looked odd since; compares in `follow`
+//! ```
+//!
+//! Commands on the event connection would starve its events (mod_event_socket.c writes events only
+//! while no command bytes wait), hence two. A [`Node::fence`] ties them together: an own event, sent on
+//! the command connection and seen on the event connection, divides what arrived before from after.
+//!
+//! Invariant: the event connection is read whatever hangs: its task waits for nothing but its socket.
 
+mod address;
+mod backoff;
+mod commands;
+mod connection;
+mod fences;
+mod follow;
+mod handle;
+mod lister;
 mod listing;
+mod look;
+mod report;
 mod translate;
 
+pub use address::{Unaddressable, call_word, conference_word};
+pub use commands::{CommandError, Reply};
+pub use handle::{Node, Running, Settings, Status, Version};
 pub use listing::{ListingError, parse_listing};
 pub use translate::Translator;

@@ -1,0 +1,217 @@
+//! The event connection: subscribed, read, applied. It waits for nothing but its socket.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use tokio::sync::{mpsc, oneshot};
+use tokio::time::Instant;
+
+use super::connection::{Connection, Lost};
+use super::fences::SUBCLASS;
+use super::handle::{Shared, tell_trouble};
+use super::translate::Translator;
+use crate::esl::{Command, Event, Frame, Names, Value};
+use crate::model::{ListedConference, Moment};
+use crate::registry::{NodeCondition, Publish, Reconciled, Registry, Scope, Writer};
+
+/// A list to be compared with what is known.
+#[derive(Debug)]
+pub(super) struct Compare {
+    /// The conference it is a list of; `None` is all of the node.
+    pub(super) conference: Option<Arc<str>>,
+    pub(super) listed: Vec<ListedConference>,
+    pub(super) mark: crate::registry::Mark,
+    /// The event connection that the mark was made on.
+    pub(super) connection: u64,
+    /// After it everything that runs on the node is known.
+    pub(super) completes: bool,
+    /// Dropped if the connection is not the same any more.
+    pub(super) compared: oneshot::Sender<Reconciled>,
+}
+
+pub(super) struct Follower<P> {
+    shared: Arc<Shared>,
+    registry: Arc<Registry>,
+    writer: Writer<P>,
+    compare: mpsc::Receiver<Compare>,
+    translator: Translator,
+    others: Names<4>,
+    /// Whether this connection has told which run of the switch it is.
+    core_known: bool,
+}
+
+impl<P: Publish> Follower<P> {
+    pub(super) fn new(
+        shared: Arc<Shared>,
+        registry: Arc<Registry>,
+        writer: Writer<P>,
+        compare: mpsc::Receiver<Compare>,
+    ) -> Self {
+        let others = Names::new(["Event-Name", "Event-Subclass", "Fence-ID", "Event-Sequence"]);
+        Self {
+            shared,
+            registry,
+            writer,
+            compare,
+            translator: Translator::default(),
+            others,
+            core_known: false,
+        }
+    }
+
+    /// Follows the node for ever.
+    pub(super) async fn run(mut self) {
+        let mut backoff = self.shared.settings.backoff();
+        loop {
+            let lost = match subscribe(&self.shared).await {
+                Ok(mut connection) => {
+                    backoff.reset();
+                    self.connected();
+                    let lost = self.read(&mut connection).await;
+                    self.disconnected();
+                    lost
+                }
+                Err(lost) => lost,
+            };
+            tell_trouble(&self.shared, "event connection", &self.shared.event_trouble, &lost);
+            let wait = if lost.needs_somebody() { backoff.longest() } else { backoff.step() };
+            tokio::time::sleep(wait).await;
+        }
+    }
+
+    fn connected(&mut self) {
+        self.core_known = false;
+        let number = self.shared.connections.fetch_add(1, Ordering::Relaxed) + 1;
+        self.shared.connection.store(number, Ordering::Release);
+        let after = self.shared.event_trouble.clear();
+        tracing::info!(
+            node = &*self.shared.name,
+            address = self.shared.settings.node.address,
+            after,
+            "connected"
+        );
+        self.shared.look.at_everything();
+    }
+
+    fn disconnected(&self) {
+        self.shared.connection.store(0, Ordering::Release);
+        self.shared.fences.give_up();
+        let nodes = self.registry.nodes();
+        if nodes.get(&self.shared.name) == Some(&NodeCondition::Followed) {
+            self.registry.set_node(&self.shared.name, NodeCondition::Lost);
+        }
+    }
+
+    /// Reads one connection to its end.
+    async fn read(&mut self, connection: &mut Connection) -> Lost {
+        let silence = self.shared.settings.heartbeat_timeout();
+        let mut heard = Instant::now();
+        loop {
+            tokio::select! {
+                biased;
+                Some(compare) = self.compare.recv() => self.compare(compare),
+                read = connection.fill() => {
+                    if let Err(lost) = read {
+                        return lost;
+                    }
+                    heard = Instant::now();
+                    let now = Moment::now();
+                    loop {
+                        match connection.decode() {
+                            Ok(Some(frame)) => if let Err(lost) = self.frame(frame, now) { return lost },
+                            Ok(None) => break,
+                            Err(lost) => return lost,
+                        }
+                    }
+                }
+                () = tokio::time::sleep_until(heard + silence) => return Lost::Mute(silence),
+            }
+        }
+    }
+
+    fn frame(&mut self, frame: Frame, now: Moment) -> Result<(), Lost> {
+        match frame {
+            Frame::Event(event) => self.event(&event, now),
+            Frame::TooLarge { content_type, length, limit } => {
+                let node = &*self.shared.name;
+                tracing::warn!(
+                    node,
+                    content_type,
+                    length,
+                    limit,
+                    "an event is larger than allowed and was lost: listing everything"
+                );
+                self.shared.look.at_everything();
+            }
+            Frame::DisconnectNotice(text) => {
+                let first = text.split(|byte| *byte == b'\n').next().unwrap_or_default();
+                return Err(Lost::Closed(Some(String::from_utf8_lossy(first).into_owned())));
+            }
+            Frame::AuthRequest | Frame::RudeRejection(_) => {
+                return Err(Lost::Protocol("a login began again in the middle".into()));
+            }
+            Frame::CommandReply(_) | Frame::ApiResponse(_) | Frame::Other(_) => {}
+        }
+        Ok(())
+    }
+
+    fn event(&mut self, event: &Event, now: Moment) {
+        if !self.core_known {
+            self.learn_core(event, now);
+        }
+        match self.translator.conference_event(event) {
+            Some(event) => {
+                if let Some(odd) = self.writer.apply(&event, now) {
+                    let (node, conference) = (&*self.shared.name, &*event.conference);
+                    tracing::debug!(node, conference, ?odd, "listing it again");
+                    self.shared.look.at(conference);
+                }
+            }
+            None => self.other_event(event),
+        }
+    }
+
+    /// The first event of a connection tells which run of the switch it is.
+    fn learn_core(&mut self, event: &Event, now: Moment) {
+        let Some(core) = event.get("Core-UUID").map(Value::text) else { return };
+        self.core_known = true;
+        if self.writer.begin_core(&core, now) {
+            let node = &*self.shared.name;
+            tracing::warn!(node, "FreeSWITCH was started anew: its earlier conferences are gone");
+        }
+        self.shared.told().core = Some(core.into_owned());
+    }
+
+    fn other_event(&self, event: &Event) {
+        let fields = event.fields(&self.others);
+        let is_fence = fields.get(1).is_some_and(|subclass| subclass.bytes() == SUBCLASS.as_bytes());
+        if is_fence && let Some(id) = fields.get(2) {
+            let sequence = fields.get(3).and_then(Value::number).unwrap_or(0);
+            self.shared.fences.seen(&id.text(), self.writer.mark(sequence));
+        }
+    }
+
+    fn compare(&mut self, compare: Compare) {
+        if compare.connection != self.shared.connection.load(Ordering::Acquire) {
+            return;
+        }
+        let scope = compare.conference.as_deref().map_or(Scope::Node, Scope::Conference);
+        let result = self.writer.reconcile(scope, &compare.listed, compare.mark, Moment::now());
+        if compare.completes {
+            self.registry.set_node(&self.shared.name, NodeCondition::Followed);
+        }
+        // Who asked may have stopped waiting; the comparison is done all the same.
+        let _ = compare.compared.send(result);
+    }
+}
+
+/// Connects and asks for the events that are followed. Behind `CUSTOM` all words are subclasses.
+async fn subscribe(shared: &Shared) -> Result<Connection, Lost> {
+    let mut connection = Connection::open(&shared.settings).await?;
+    let line = format!("event plain HEARTBEAT CUSTOM conference::maintenance {SUBCLASS}");
+    let asked = connection.ask(Command::line(&line)?);
+    let within = shared.settings.connect_timeout();
+    let silent = |_| Lost::Silent { during: "subscribing", after: within };
+    let reply = tokio::time::timeout(within, asked).await.map_err(silent)??.text();
+    if reply.starts_with("+OK") { Ok(connection) } else { Err(Lost::Denied { what: "its events", reply }) }
+}

@@ -1,0 +1,339 @@
+//! What the rest of the daemon has of a node, and how its three tasks are started.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use tokio::sync::mpsc;
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+
+use super::backoff::Backoff;
+use super::commands::{CommandError, Commands, Pipeline, Reply};
+use super::connection::{Connection, Lost};
+use super::fences::{Fences, SUBCLASS};
+use super::follow::{Compare, Follower};
+use super::lister::{ListError, Lister};
+use super::look::Look;
+use super::report::Report;
+use crate::config;
+use crate::esl::{Command, Limits};
+use crate::registry::{Mark, Publish, Reconciled, Registry, Writer};
+
+/// How to reach a node, and within which limits.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// Name, address, credentials, times.
+    pub node: config::Node,
+    /// What it may send at most.
+    pub limits: Limits,
+}
+
+impl Settings {
+    pub(super) fn connect_timeout(&self) -> Duration {
+        Duration::from_millis(self.node.connect_timeout_ms)
+    }
+
+    pub(super) fn command_timeout(&self) -> Duration {
+        Duration::from_millis(self.node.command_timeout_ms)
+    }
+
+    pub(super) fn heartbeat_timeout(&self) -> Duration {
+        Duration::from_secs(self.node.heartbeat_timeout_s)
+    }
+
+    pub(super) fn backoff(&self) -> Backoff {
+        let millis = Duration::from_millis;
+        Backoff::new(millis(self.node.reconnect_min_ms), millis(self.node.reconnect_max_ms))
+    }
+}
+
+/// The version of a FreeSWITCH: major, minor, patch.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Version(pub u32, pub u32, pub u32);
+
+impl Version {
+    /// Members can be addressed by `uuid=` since then (commit 6a2661b608).
+    pub const UUID_SELECTORS: Self = Self(1, 10, 7);
+    /// Replies of `conference` have been readable by a program since then (commit 06f060ebd9).
+    pub const OLDEST: Self = Self(1, 8, 0);
+
+    /// Reads what `api version` prints: `FreeSWITCH Version 1.11.3-dev+git~...`.
+    pub fn parse(printed: &str) -> Option<Self> {
+        let version = printed.split("Version ").nth(1)?;
+        let mut parts = version.splitn(3, '.').map(|part| {
+            let digits = part.find(|c: char| !c.is_ascii_digit()).unwrap_or(part.len());
+            part[..digits].parse::<u32>().ok()
+        });
+        Some(Self(parts.next()??, parts.next()??, parts.next().flatten().unwrap_or(0)))
+    }
+}
+
+impl std::fmt::Display for Version {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}.{}.{}", self.0, self.1, self.2)
+    }
+}
+
+/// How a node is doing.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Status {
+    /// Events arrive.
+    pub events_connected: bool,
+    /// Commands can be sent.
+    pub commands_connected: bool,
+    /// What runs there, once it has told.
+    pub version: Option<Version>,
+    /// `Core-UUID`: another one after each start of the switch.
+    pub core: Option<String>,
+    /// How often the event connection has been made.
+    pub connections: u64,
+    /// What is wrong, in words.
+    pub trouble: Option<String>,
+}
+
+/// What the tasks of a node have in common.
+pub(super) struct Shared {
+    pub(super) name: Arc<str>,
+    pub(super) settings: Settings,
+    pub(super) commands: Commands,
+    pub(super) fences: Fences,
+    pub(super) look: Look,
+    /// Lists for the follower to compare with.
+    pub(super) compare: mpsc::Sender<Compare>,
+    /// The number of the event connection; 0 while there is none.
+    pub(super) connection: AtomicU64,
+    pub(super) connections: AtomicU64,
+    pub(super) told: Mutex<Told>,
+    pub(super) event_trouble: Report,
+    command_trouble: Report,
+}
+
+/// What the switch has told of itself.
+#[derive(Debug, Default)]
+pub(super) struct Told {
+    pub(super) version: Option<Version>,
+    pub(super) core: Option<String>,
+}
+
+impl Shared {
+    pub(super) fn told(&self) -> std::sync::MutexGuard<'_, Told> {
+        self.told.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// One FreeSWITCH, as the rest of the daemon sees it. Cheap to clone.
+#[derive(Clone)]
+pub struct Node {
+    pub(super) shared: Arc<Shared>,
+    pub(super) registry: Arc<Registry>,
+}
+
+/// The tasks of a node.
+pub struct Running {
+    /// The node.
+    pub node: Node,
+    tasks: JoinSet<()>,
+}
+
+impl Running {
+    /// Waits until they have ended; they do when the token they were started with is cancelled.
+    pub async fn ended(mut self) {
+        while let Some(ended) = self.tasks.join_next().await {
+            if let Err(error) = ended
+                && error.is_panic()
+            {
+                tracing::error!(node = &*self.node.shared.name, "a task of the node panicked: {error}");
+            }
+        }
+    }
+}
+
+impl Node {
+    /// Starts to follow a node: events into the registry, changes to `publish`.
+    pub fn start<P: Publish + 'static>(
+        settings: Settings,
+        registry: Arc<Registry>,
+        publish: P,
+        stop: &CancellationToken,
+    ) -> Running {
+        let name: Arc<str> = settings.node.name.as_str().into();
+        let (commands, pipeline) = Commands::new();
+        let (compare, comparing) = mpsc::channel(16);
+        let shared = Arc::new(Shared {
+            name: name.clone(),
+            settings,
+            commands,
+            fences: Fences::new(),
+            look: Look::default(),
+            compare,
+            connection: AtomicU64::new(0),
+            connections: AtomicU64::new(0),
+            told: Mutex::default(),
+            event_trouble: Report::default(),
+            command_trouble: Report::default(),
+        });
+        registry.set_node(&name, crate::registry::NodeCondition::Unlisted);
+        let node = Self { shared: shared.clone(), registry: registry.clone() };
+        let writer = Writer::new(registry.clone(), name, publish);
+        let mut tasks = JoinSet::new();
+        let follower = Follower::new(shared.clone(), registry, writer, comparing);
+        tasks.spawn(stop.clone().run_until_cancelled_owned(follower.run()).map_ended());
+        tasks.spawn(stop.clone().run_until_cancelled_owned(keep_commands(shared, pipeline)).map_ended());
+        tasks.spawn(stop.clone().run_until_cancelled_owned(Lister::new(node.clone()).run()).map_ended());
+        Running { node, tasks }
+    }
+
+    /// The node's name in the configuration.
+    pub fn name(&self) -> &Arc<str> {
+        &self.shared.name
+    }
+
+    /// How it is doing.
+    pub fn status(&self) -> Status {
+        let shared = &self.shared;
+        let told = shared.told();
+        Status {
+            events_connected: shared.connection.load(Ordering::Acquire) != 0,
+            commands_connected: shared.commands.is_connected(),
+            version: told.version,
+            core: told.core.clone(),
+            connections: shared.connections.load(Ordering::Relaxed),
+            trouble: shared.event_trouble.trouble().or_else(|| shared.command_trouble.trouble()),
+        }
+    }
+
+    /// Whether members can be addressed by their call.
+    pub fn has_uuid_selectors(&self) -> bool {
+        self.shared.told().version.is_none_or(|version| version >= Version::UUID_SELECTORS)
+    }
+
+    /// Sends an `api` command and gives what it printed.
+    ///
+    /// # Errors
+    /// [`CommandError`] says whether it may have been executed.
+    pub async fn api(&self, line: &str) -> Result<Reply, CommandError> {
+        self.send(Command::api(line)?).await
+    }
+
+    async fn send(&self, command: Command) -> Result<Reply, CommandError> {
+        self.shared.commands.send(command, self.shared.settings.command_timeout()).await
+    }
+
+    /// Sends a fence and waits until it comes by on the event connection: all that the switch had told
+    /// before has been applied then.
+    ///
+    /// # Errors
+    /// If it does not come by: there is no event connection, or not in time.
+    pub async fn fence(&self) -> Result<Mark, CommandError> {
+        if self.shared.connection.load(Ordering::Acquire) == 0 {
+            return Err(CommandError::Unavailable);
+        }
+        let mut fence = self.shared.fences.put_up();
+        let headers = [("Event-Subclass", SUBCLASS), ("Fence-ID", fence.id.as_str())];
+        let command = Command::with_headers("sendevent CUSTOM", &headers)?;
+        let exchange = async {
+            let reply = self.send(command).await?;
+            if !reply.text().starts_with("+OK") {
+                tracing::warn!(node = &**self.name(), "FreeSWITCH does not send the fence: {}", reply.text());
+                return Err(CommandError::Unavailable);
+            }
+            fence.wait().await.ok_or(CommandError::Interrupted)
+        };
+        let within = self.shared.settings.command_timeout();
+        tokio::time::timeout(within, exchange).await.unwrap_or(Err(CommandError::Timeout))
+    }
+
+    /// Lists one conference and compares.
+    ///
+    /// # Errors
+    /// If there is no list, or it came too late to be compared with.
+    pub async fn list_conference(&self, name: &str) -> Result<Reconciled, ListError> {
+        super::lister::list_conference(self, name).await
+    }
+}
+
+/// Ends as nothing, whether stopped or done.
+trait MapEnded: Future + Sized {
+    async fn map_ended(self) {
+        self.await;
+    }
+}
+
+impl<F: Future> MapEnded for F {}
+
+/// The life of the command connection.
+async fn keep_commands(shared: Arc<Shared>, mut pipeline: Pipeline) {
+    let mut backoff = shared.settings.backoff();
+    // Four commands in a row that nobody answers: the connection is of no use.
+    let stuck_after = 4 * shared.settings.command_timeout();
+    loop {
+        let lost = match open_commands(&shared).await {
+            Ok(connection) => {
+                backoff.reset();
+                shared.command_trouble.clear();
+                pipeline.run(connection, stuck_after).await
+            }
+            Err(lost) => lost,
+        };
+        tell_trouble(&shared, "command connection", &shared.command_trouble, &lost);
+        let wait = if lost.needs_somebody() { backoff.longest() } else { backoff.step() };
+        pipeline.pause(wait).await;
+    }
+}
+
+async fn open_commands(shared: &Shared) -> Result<Connection, Lost> {
+    let mut connection = Connection::open(&shared.settings).await?;
+    let asked = connection.ask(Command::api("version")?);
+    let within = shared.settings.connect_timeout();
+    let silent = |_| Lost::Silent { during: "asking for the version", after: within };
+    let printed = tokio::time::timeout(within, asked).await.map_err(silent)??.text();
+    let version = Version::parse(&printed);
+    if shared.told().version != version || version.is_none() {
+        tell_version(&shared.name, version, &printed);
+    }
+    shared.told().version = version;
+    Ok(connection)
+}
+
+fn tell_version(node: &str, version: Option<Version>, printed: &str) {
+    match version {
+        Some(version) if version < Version::OLDEST => {
+            tracing::error!(node, %version, "this FreeSWITCH is too old: {} is the oldest that answers readably", Version::OLDEST);
+        }
+        Some(version) if version < Version::UUID_SELECTORS => {
+            tracing::warn!(node, %version, "members are addressed by number: FreeSWITCH {} and newer know uuid=", Version::UUID_SELECTORS);
+        }
+        Some(version) => tracing::debug!(node, %version, "FreeSWITCH has told its version"),
+        None => {
+            tracing::warn!(node, "the version is not known, a new FreeSWITCH is assumed: {}", printed.trim())
+        }
+    }
+}
+
+/// Says why a connection is gone: once, not at every attempt.
+pub(super) fn tell_trouble(shared: &Shared, what: &str, report: &Report, lost: &Lost) {
+    let (node, address) = (&*shared.name, &*shared.settings.node.address);
+    let trouble = lost.to_string();
+    if !report.is_new(&trouble) {
+        tracing::debug!(node, address, "{what}: {trouble}");
+    } else if lost.needs_somebody() {
+        tracing::error!(node, address, "{what}: {trouble}");
+    } else {
+        tracing::warn!(node, address, "{what}: {trouble}; trying again");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn versions_are_read_and_compared() {
+        let recorded = "FreeSWITCH Version 1.11.3-dev+git~20260821T141014Z~cc93a683ca~64bit (git cc93a68)\n";
+        assert_eq!(Version::parse(recorded), Some(Version(1, 11, 3)));
+        assert_eq!(Version::parse("FreeSWITCH Version 1.10.12-release (64bit)"), Some(Version(1, 10, 12)));
+        assert_eq!(Version::parse("-ERR permission denied"), None);
+        assert!(Version(1, 10, 12) > Version::UUID_SELECTORS && Version(1, 9, 99) < Version::UUID_SELECTORS);
+    }
+}

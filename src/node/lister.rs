@@ -1,0 +1,317 @@
+//! Lists: everything after each connect, single conferences where something was odd.
+//!
+//! ```text
+//! fence ─▶ json_list ─▶ fence ─▶ compare
+//!   │                     └ what was told before the list has been applied
+//!   └ what is touched by an event from here on is not judged by the list
+//! ```
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use bytes::Bytes;
+use tokio::sync::oneshot;
+use tokio::time::Instant;
+
+use super::address::{Unaddressable, conference_word};
+use super::commands::{CommandError, Reply};
+use super::follow::Compare;
+use super::handle::Node;
+use super::listing::{ListingError, parse_listing};
+use super::look::Wanted;
+use crate::model::ListedConference;
+use crate::registry::{Mark, Reconciled};
+
+/// One conference is not listed more often.
+const AT_MOST_EVERY: Duration = Duration::from_secs(1);
+/// A list that may have missed somebody who has just joined is taken again after this.
+const LOOK_AGAIN: Duration = Duration::from_millis(2_100);
+/// Lists longer than this are read beside the event loop.
+const LONG: usize = 256 << 10;
+
+/// Why a list was not compared with.
+#[derive(Debug, thiserror::Error)]
+pub enum ListError {
+    /// It, or a fence around it, did not come.
+    #[error(transparent)]
+    Command(#[from] CommandError),
+    /// It cannot be read.
+    #[error(transparent)]
+    Listing(#[from] ListingError),
+    /// The conference cannot be asked for.
+    #[error(transparent)]
+    Unaddressable(#[from] Unaddressable),
+    /// FreeSWITCH does not give it.
+    #[error("FreeSWITCH gives no list: {0}")]
+    Refused(String),
+    /// Even one conference is beyond the limit, in octets.
+    #[error("the list of one conference has {length} octets, {limit} are allowed (esl.max_response_bytes)")]
+    TooLarge {
+        /// What it has.
+        length: u64,
+        /// What is allowed.
+        limit: u64,
+    },
+    /// The event connection was lost meanwhile.
+    #[error("the event connection was lost meanwhile")]
+    Superseded,
+}
+
+/// A list and the moment before it.
+struct Taken {
+    mark: Mark,
+    connection: u64,
+    reply: Reply,
+}
+
+/// Sends a list command between two fences.
+async fn take(node: &Node, line: &str) -> Result<Taken, ListError> {
+    let connection = node.shared.connection.load(Ordering::Acquire);
+    let mark = node.fence().await?;
+    let reply = node.api(line).await?;
+    node.fence().await?;
+    Ok(Taken { mark, connection, reply })
+}
+
+async fn parse(printed: Bytes) -> Result<Vec<ListedConference>, ListError> {
+    if printed.len() < LONG {
+        return Ok(parse_listing(&printed)?);
+    }
+    match tokio::task::spawn_blocking(move || parse_listing(&printed)).await {
+        Ok(parsed) => Ok(parsed?),
+        Err(error) => Err(ListError::Refused(error.to_string())),
+    }
+}
+
+async fn compare(
+    node: &Node,
+    conference: Option<&str>,
+    (mark, connection): (Mark, u64),
+    listed: Vec<ListedConference>,
+    completes: bool,
+) -> Result<Reconciled, ListError> {
+    let (compared, result) = oneshot::channel();
+    let compare =
+        Compare { conference: conference.map(Into::into), listed, mark, connection, completes, compared };
+    node.shared.compare.send(compare).await.map_err(|_| ListError::Superseded)?;
+    result.await.map_err(|_| ListError::Superseded)
+}
+
+/// Lists one conference. That there is none of that name is a list too: an empty one.
+pub(super) async fn list_conference(node: &Node, name: &str) -> Result<Reconciled, ListError> {
+    let taken = take(node, &format!("conference {} json_list compact", conference_word(name)?)).await?;
+    let listed = match taken.reply {
+        Reply::Printed(printed) if printed.starts_with(b"-ERR Conference ") => Vec::new(),
+        Reply::Printed(printed) => parse(printed).await?,
+        Reply::TooLarge { length, limit } => return Err(ListError::TooLarge { length, limit }),
+        Reply::Replied(headers) => return Err(ListError::Refused(headers.reply_text().into_owned())),
+    };
+    compare(node, Some(name), (taken.mark, taken.connection), listed, false).await
+}
+
+/// Lists everything; if that is too long, one conference after another.
+async fn list_everything(node: &Node) -> Result<Reconciled, ListError> {
+    let taken = take(node, "conference json_list compact").await?;
+    match taken.reply {
+        Reply::Printed(printed) => {
+            let listed = parse(printed).await?;
+            compare(node, None, (taken.mark, taken.connection), listed, true).await
+        }
+        Reply::TooLarge { length, limit } => {
+            let name = &**node.name();
+            tracing::warn!(
+                node = name,
+                length,
+                limit,
+                "the list of all conferences is too long: listing them one by one"
+            );
+            list_one_by_one(node, (taken.mark, taken.connection)).await
+        }
+        Reply::Replied(headers) => Err(ListError::Refused(headers.reply_text().into_owned())),
+    }
+}
+
+async fn list_one_by_one(node: &Node, at: (Mark, u64)) -> Result<Reconciled, ListError> {
+    let summary = take(node, "conference list summary").await?;
+    let Reply::Printed(printed) = summary.reply else { return Err(ListError::Refused(summary.reply.text())) };
+    let printed = String::from_utf8_lossy(&printed);
+    let mut names: Vec<Arc<str>> = printed.lines().filter_map(summary_name).map(Into::into).collect();
+    // What is known and does not run any more is not in the summary: it has to be asked for as well.
+    let known = node.registry.conferences();
+    names.extend(known.iter().filter(|known| known.node == *node.name()).map(|known| known.name.clone()));
+    names.sort_unstable();
+    names.dedup();
+    let mut all = Reconciled::default();
+    for name in &names {
+        match list_conference(node, name).await {
+            Ok(one) => {
+                all.repaired += one.repaired;
+                all.unsure.extend(one.unsure);
+            }
+            Err(
+                error @ (ListError::Unaddressable(_) | ListError::TooLarge { .. } | ListError::Listing(_)),
+            ) => {
+                tracing::warn!(node = &**node.name(), conference = &**name, "cannot be listed: {error}");
+            }
+            Err(error) => return Err(error),
+        }
+    }
+    // An empty list of no conference changes nothing; it says that everything is known now.
+    compare(node, Some(""), at, Vec::new(), true).await?;
+    Ok(all)
+}
+
+/// The name in a line of `conference list summary`: `+OK Conference NAME (2 members rate: 8000 flags: ...)`.
+fn summary_name(line: &str) -> Option<&str> {
+    let rest = line.strip_prefix("+OK Conference ")?;
+    let (end, _) = rest.rmatch_indices(" (").find(|(at, _)| {
+        let digits = rest[at + 2..].trim_start_matches(|c: char| c.is_ascii_digit());
+        digits.len() < rest.len() - at - 2 && digits.starts_with(" member")
+    })?;
+    Some(&rest[..end])
+}
+
+/// The task that lists what has to be listed.
+pub(super) struct Lister {
+    node: Node,
+    /// Conferences to be listed at a later time.
+    postponed: BTreeMap<(Instant, Arc<str>), ()>,
+    /// When each was listed last; forgotten after a while.
+    listed: HashMap<Arc<str>, Instant>,
+}
+
+impl Lister {
+    pub(super) fn new(node: Node) -> Self {
+        Self { node, postponed: BTreeMap::new(), listed: HashMap::new() }
+    }
+
+    pub(super) async fn run(mut self) {
+        let node = self.node.clone();
+        let mut failures = node.shared.settings.backoff();
+        loop {
+            let next = self.postponed.keys().next().map(|(at, _)| *at);
+            let wanted = tokio::select! {
+                wanted = node.shared.look.wanted() => wanted,
+                () = tokio::time::sleep_until(next.unwrap_or_else(Instant::now)), if next.is_some() => self.due(),
+            };
+            node.shared.commands.connected().await;
+            if node.shared.connection.load(Ordering::Acquire) == 0 {
+                // Everything will be asked for when the events are back.
+                continue;
+            }
+            if wanted.everything {
+                if self.everything().await {
+                    failures.reset();
+                } else {
+                    tokio::time::sleep(failures.step()).await;
+                    node.shared.look.at_everything();
+                }
+                continue;
+            }
+            for conference in wanted.conferences {
+                self.one(conference).await;
+            }
+        }
+    }
+
+    fn due(&mut self) -> Wanted {
+        let now = Instant::now();
+        let mut wanted = Wanted::default();
+        while let Some(first) = self.postponed.first_entry()
+            && first.key().0 <= now
+        {
+            let ((_, conference), ()) = first.remove_entry();
+            wanted.conferences.insert(conference);
+        }
+        wanted
+    }
+
+    fn postpone(&mut self, conference: Arc<str>, by: Duration) {
+        self.postponed.insert((Instant::now() + by, conference), ());
+    }
+
+    async fn everything(&mut self) -> bool {
+        let began = Instant::now();
+        let name = self.node.name().clone();
+        match list_everything(&self.node).await {
+            Ok(result) => {
+                self.postponed.clear();
+                for conference in result.unsure {
+                    self.postpone(conference, LOOK_AGAIN);
+                }
+                let known = self.node.registry.conferences();
+                let known: Vec<_> = known.iter().filter(|conference| conference.node == name).collect();
+                tracing::info!(
+                    node = &*name,
+                    conferences = known.len(),
+                    participants = known.iter().map(|conference| conference.len()).sum::<usize>(),
+                    differences = result.repaired,
+                    ms = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX),
+                    "listed"
+                );
+                true
+            }
+            Err(ListError::Superseded) => true,
+            Err(error) => {
+                tracing::warn!(node = &*name, "cannot list the conferences: {error}; trying again");
+                false
+            }
+        }
+    }
+
+    async fn one(&mut self, conference: Arc<str>) {
+        let now = Instant::now();
+        if let Some(before) = self.listed.get(&conference)
+            && now.duration_since(*before) < AT_MOST_EVERY
+        {
+            let by = AT_MOST_EVERY.saturating_sub(now.duration_since(*before));
+            self.postpone(conference, by);
+            return;
+        }
+        self.listed.retain(|_, at| now.duration_since(*at) < AT_MOST_EVERY);
+        self.listed.insert(conference.clone(), now);
+        let node = self.node.name().clone();
+        match self.node.list_conference(&conference).await {
+            Ok(result) => {
+                if result.repaired > 0 {
+                    tracing::info!(
+                        node = &*node,
+                        conference = &*conference,
+                        differences = result.repaired,
+                        "repaired by its list"
+                    );
+                }
+                for unsure in result.unsure {
+                    self.postpone(unsure, LOOK_AGAIN);
+                }
+            }
+            Err(ListError::Command(_) | ListError::Superseded) => self.postpone(conference, LOOK_AGAIN),
+            Err(error) => {
+                tracing::warn!(node = &*node, conference = &*conference, "cannot be listed: {error}")
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::summary_name;
+
+    #[test]
+    fn a_summary_tells_the_names() {
+        for (line, name) in [
+            ("+OK Conference alpha (2 members rate: 8000 flags: running|answered)", Some("alpha")),
+            ("+OK Conference beta (1 member rate: 8000 locked flags: locked|running)", Some("beta")),
+            (
+                "+OK Conference eps.with-dash_(1 member (0 members rate: 8000 flags: destruct)",
+                Some("eps.with-dash_(1 member"),
+            ),
+            ("+OK No active conferences.", None),
+            ("7;sofia/internal/7000@127.0.0.1;e17cc4ee;Beta 0;7000;hear|speak;0;0;100", None),
+        ] {
+            assert_eq!(summary_name(line), name, "{line}");
+        }
+    }
+}

@@ -1,0 +1,53 @@
+//! What has to be listed: everything, or conferences where something was odd.
+
+use std::collections::HashSet;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use tokio::sync::Notify;
+
+/// Beyond so many odd conferences everything is listed at once.
+const MANY: usize = 1_000;
+
+/// What waits to be listed. Filled on the event path: filling returns at once.
+#[derive(Debug, Default)]
+pub(super) struct Look {
+    wanted: Mutex<Wanted>,
+    asked: Notify,
+}
+
+/// What to list.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(super) struct Wanted {
+    pub(super) everything: bool,
+    pub(super) conferences: HashSet<Arc<str>>,
+}
+
+impl Look {
+    pub(super) fn at(&self, conference: &str) {
+        let mut wanted = self.wanted.lock().unwrap_or_else(PoisonError::into_inner);
+        if !wanted.everything && !wanted.conferences.contains(conference) {
+            wanted.conferences.insert(conference.into());
+            if wanted.conferences.len() > MANY {
+                *wanted = Wanted { everything: true, conferences: HashSet::new() };
+            }
+            self.asked.notify_one();
+        }
+    }
+
+    pub(super) fn at_everything(&self) {
+        *self.wanted.lock().unwrap_or_else(PoisonError::into_inner) =
+            Wanted { everything: true, conferences: HashSet::new() };
+        self.asked.notify_one();
+    }
+
+    /// Waits until there is something to list and takes it.
+    pub(super) async fn wanted(&self) -> Wanted {
+        loop {
+            let wanted = std::mem::take(&mut *self.wanted.lock().unwrap_or_else(PoisonError::into_inner));
+            if wanted != Wanted::default() {
+                return wanted;
+            }
+            self.asked.notified().await;
+        }
+    }
+}
