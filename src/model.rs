@@ -2,11 +2,13 @@
 //! what changed. Knows no wire format and no header name.
 
 mod account;
+mod action;
 mod event;
 mod listing;
 mod state;
 
 pub use account::AccountTag;
+pub use action::{ActionResult, ConferenceAction, Outcome, ParticipantAction, Problem};
 pub use event::{ConferenceEvent, EventKind, MemberFacts};
 pub use listing::{ListedConference, ListedMember};
 pub use state::{Flag, MemberState};

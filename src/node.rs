@@ -30,5 +30,6 @@ mod translate;
 pub use address::{Unaddressable, call_word, conference_word};
 pub use commands::{CommandError, Reply};
 pub use handle::{Node, Running, Settings, Status, Version};
+pub use lister::ListError;
 pub use listing::{ListingError, parse_listing};
 pub use translate::Translator;

@@ -375,7 +375,8 @@ impl Room {
         step: &Step<'_>,
     ) -> (u32, bool) {
         let mut repaired = 0;
-        for member in &listed.members {
+        // FreeSWITCH lists the newest first.
+        for member in listed.members.iter().rev() {
             repaired += u32::from(self.reconcile_member(member, mark, step));
         }
         let (missing, unsure) = self.missing(listed, mark, step);
