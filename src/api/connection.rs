@@ -79,7 +79,7 @@ pub(super) async fn serve<C: Gate>(
                 is_stopping = true;
                 Pin::new(&mut connection).graceful_shutdown();
             }
-            Next::Expired(Phase::Head) => {
+            Next::Expired(Phase::Head) if clock.is_answer_sent() => {
                 debug!(%peer, "the head of a request did not arrive in time");
                 if let Some(parts) = connection.into_parts() {
                     say_goodbye(parts.io.into_inner(), &ApiError::request_timeout()).await;

@@ -1,5 +1,7 @@
 //! What every request gets, over real sockets: envelope, ids, methods, bodies, panics.
 
+use std::sync::{Arc, Mutex};
+
 use crate::support::{Service, request};
 use serde_json::json;
 
@@ -172,4 +174,53 @@ async fn a_handler_can_take_the_connection_over() {
     assert_eq!((head.status, head.header("upgrade")), (101, Some("echo")));
     connection.write("hello").await;
     assert_eq!(connection.read_exactly(5).await, b"hello");
+}
+
+/// What is logged while the guard lives, on the thread of the test, where the handlers run too.
+fn captured_log() -> (Arc<Mutex<Vec<u8>>>, tracing::subscriber::DefaultGuard) {
+    let log = Arc::new(Mutex::new(Vec::new()));
+    let writer = {
+        let log = Arc::clone(&log);
+        move || Log(Arc::clone(&log))
+    };
+    let subscriber = tracing_subscriber::fmt()
+        .with_max_level(tracing::Level::DEBUG)
+        .with_ansi(false)
+        .with_span_events(tracing_subscriber::fmt::format::FmtSpan::NONE)
+        .with_writer(writer)
+        .finish();
+    (log, tracing::subscriber::set_default(subscriber))
+}
+
+struct Log(Arc<Mutex<Vec<u8>>>);
+
+impl std::io::Write for Log {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0.lock().unwrap().extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+#[tokio::test]
+async fn the_log_has_the_panic_with_the_request_id_once_and_no_token() {
+    let (log, _guard) = captured_log();
+    let service = Service::start().await;
+    let headers = "X-Request-ID: p2\r\nX-Auth-Token: hunter2\r\n";
+    assert_eq!(service.send(&request("GET", "/panic", headers, "")).await.status, 500);
+    let log = String::from_utf8(log.lock().unwrap().clone()).unwrap();
+    let errors: Vec<&str> = log.lines().filter(|line| line.contains("ERROR")).collect();
+    assert_eq!(errors.len(), 1, "{log}");
+    assert!(
+        errors[0].contains("panic: as the test wants it") && errors[0].contains("request_id=\"p2\""),
+        "{log}"
+    );
+    let conclusion = log.lines().find(|line| line.contains("answered")).unwrap_or_else(|| panic!("{log}"));
+    for field in ["id=\"p2\"", "method=GET", "path=\"/panic\"", "status=500", "ms="] {
+        assert!(conclusion.contains(field), "{field} is not in {conclusion}");
+    }
+    assert!(!log.contains("hunter2"), "{log}");
 }
