@@ -41,33 +41,33 @@ impl Gate for World {
     }
 }
 
-type World1 = Arc<World>;
+type Shared = Arc<World>;
 
-async fn echo(_world: World1, _caller: (), mut request: Request) -> Result<Response, ApiError> {
+async fn echo(_world: Shared, _caller: (), mut request: Request) -> Result<Response, ApiError> {
     Response::ok(&request.take_data()?)
 }
 
-async fn act(_world: World1, _caller: (), request: Request) -> Result<Response, ApiError> {
+async fn act(_world: Shared, _caller: (), request: Request) -> Result<Response, ApiError> {
     Response::ok(request.action()?)
 }
 
-async fn parts(_world: World1, _caller: (), request: Request) -> Result<Response, ApiError> {
+async fn parts(_world: Shared, _caller: (), request: Request) -> Result<Response, ApiError> {
     let query: Vec<(&str, &str)> = request.query().iter().collect();
     Response::ok(&json!({"part": request.param("P")?, "query": query}))
 }
 
-async fn panics(_world: World1, _caller: (), _request: Request) -> Result<Response, ApiError> {
+async fn panics(_world: Shared, _caller: (), _request: Request) -> Result<Response, ApiError> {
     panic!("as the test wants it");
 }
 
-async fn waits(world: World1, _caller: (), _request: Request) -> Result<Response, ApiError> {
+async fn waits(world: Shared, _caller: (), _request: Request) -> Result<Response, ApiError> {
     world.reached.notify_one();
     world.released.notified().await;
     world.finished.notify_one();
     Response::ok("waited")
 }
 
-async fn takes_over(_world: World1, _caller: (), mut request: Request) -> Result<Response, ApiError> {
+async fn takes_over(_world: Shared, _caller: (), mut request: Request) -> Result<Response, ApiError> {
     let upgrade = request.take_upgrade().ok_or_else(|| ApiError::invalid_request("no upgrade"))?;
     tokio::spawn(async move {
         let (mut from, mut to) = tokio::io::split(TokioIo::new(upgrade.await.unwrap()));
