@@ -1,1 +1,155 @@
-//! The command line.
+//! The command line: parsing, exit codes, what goes to standard output and what to standard error.
+//!
+//! `check-config` is done here. The other commands are a [`Program`]'s, which `main.rs` brings, so
+//! that this file knows neither the daemon nor the simulator.
+
+mod args;
+mod failure;
+
+use std::future::Future;
+use std::io::Write;
+use std::path::Path;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use clap::Parser;
+
+pub use args::{
+    Args, Command, Demo, Replay, Scope, Speed, TokenCommand, TokenCreate, TokenList, TokenRevoke,
+};
+pub use failure::Failure;
+
+use crate::config::{Config, Environment, Log};
+use crate::telemetry;
+
+/// For work that blocks a thread to end after a command has.
+const LAST_WORK: Duration = Duration::from_secs(1);
+
+/// What a command tells its caller. Only `stdout` is meant for scripts.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Printed {
+    /// The result, without the line end of its last line.
+    pub stdout: String,
+    /// Explanations for people, likewise.
+    pub stderr: String,
+}
+
+/// What the commands do beyond the command line. Logs are set up, and there is a runtime.
+pub trait Program {
+    /// `convened run`: until it is told to stop.
+    fn run(&self, config: Config) -> impl Future<Output = Result<(), Failure>>;
+
+    /// `convened demo`. The configuration is the default one with the environment over it; it has
+    /// no node, and its address is that of `--listen` if there was one.
+    fn demo(&self, config: Config, demo: Demo) -> impl Future<Output = Result<(), Failure>>;
+
+    /// `convened replay`.
+    fn replay(&self, replay: Replay) -> impl Future<Output = Result<(), Failure>>;
+
+    /// `convened token`. For `create`, `stdout` of the result is the token and nothing else.
+    fn token(&self, config: Config, command: TokenCommand) -> impl Future<Output = Result<Printed, Failure>>;
+}
+
+/// Does what the command line of this process asks for.
+pub fn main(program: &impl Program) -> ExitCode {
+    let args = match Args::try_parse() {
+        Ok(args) => args,
+        Err(error) => {
+            // Help and version come this way too, with code 0. There is nobody to tell if the
+            // output is closed.
+            let _ = error.print();
+            return ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(Failure::USAGE));
+        }
+    };
+    match execute(args.command, &Environment::of_process(), program).and_then(|printed| print(&printed)) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            eprintln_lossy(&failure.to_string());
+            ExitCode::from(failure.exit_code())
+        }
+    }
+}
+
+fn execute(command: Command, environment: &Environment, program: &impl Program) -> Result<Printed, Failure> {
+    match command {
+        Command::Run { config } => {
+            let config = Config::load(&config, environment)?;
+            start_logs(&config.log)?;
+            block_on(program.run(config))
+        }
+        Command::Demo(demo) => {
+            let mut config = Config::built_in(environment)?;
+            if let Some(listen) = demo.listen {
+                config.api.listen = listen;
+            }
+            start_logs(&config.log)?;
+            block_on(program.demo(config, demo))
+        }
+        Command::CheckConfig { file } => check_config(&file, environment),
+        Command::Token { command } => {
+            let config = Config::load(command.config(), environment)?;
+            // A script reads the output; what is no warning would only be in its way.
+            start_logs(&Log { level: "warn".into(), ..config.log.clone() })?;
+            block_on(program.token(config, command))
+        }
+        Command::Replay(replay) => {
+            start_logs(&Config::built_in(environment)?.log)?;
+            block_on(program.replay(replay))
+        }
+    }
+}
+
+fn check_config(file: &Path, environment: &Environment) -> Result<Printed, Failure> {
+    let config = Config::load(file, environment)?;
+    let nodes: Vec<&str> = config.node.iter().map(|node| node.name.as_str()).collect();
+    let summary = if nodes.is_empty() { "no node".into() } else { format!("nodes: {}", nodes.join(", ")) };
+    Ok(Printed {
+        stdout: format!("{}: ok ({summary})", file.display()),
+        stderr: config
+            .remarks()
+            .iter()
+            .map(|remark| format!("remark: {remark}"))
+            .collect::<Vec<_>>()
+            .join("\n"),
+    })
+}
+
+fn start_logs(log: &Log) -> Result<(), Failure> {
+    telemetry::init(log).map_err(|error| Failure::Config(format!("log.level: {error}")))
+}
+
+/// Runs a command to its end on a runtime of its own.
+fn block_on<T: Into<Printed>>(command: impl Future<Output = Result<T, Failure>>) -> Result<Printed, Failure> {
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| anyhow::Error::new(error).context("the runtime does not start"))?;
+    let result = runtime.block_on(command);
+    runtime.shutdown_timeout(LAST_WORK);
+    result.map(Into::into)
+}
+
+impl From<()> for Printed {
+    fn from((): ()) -> Self {
+        Self::default()
+    }
+}
+
+fn print(printed: &Printed) -> Result<(), Failure> {
+    if !printed.stderr.is_empty() {
+        eprintln_lossy(&printed.stderr);
+    }
+    if printed.stdout.is_empty() {
+        return Ok(());
+    }
+    // A token that nobody received must not look like success.
+    let mut stdout = std::io::stdout().lock();
+    writeln!(stdout, "{}", printed.stdout)
+        .and_then(|()| stdout.flush())
+        .map_err(|error| anyhow::Error::new(error).context("the result cannot be written").into())
+}
+
+/// `eprintln!` panics if standard error is closed; there is nobody to tell then.
+fn eprintln_lossy(text: &str) {
+    let _ = writeln!(std::io::stderr().lock(), "{text}");
+}

@@ -65,11 +65,23 @@ impl Config {
             .map_err(|error| ConfigError::one(file.display(), None, format!("cannot be read: {error}")))?;
         let mut config = Self::parse(&text, file, environment)?;
         config.resolve_paths(file.parent().unwrap_or(Path::new("")));
-        let problems = config.check();
+        config.checked(&Place::new(file, environment))
+    }
+
+    /// The defaults with the environment over them, checked: for what runs without a file.
+    ///
+    /// # Errors
+    /// As [`Config::load`].
+    pub fn built_in(environment: &Environment) -> Result<Self, ConfigError> {
+        let nowhere = Path::new("the built-in configuration");
+        Self::parse("", nowhere, environment)?.checked(&Place::new(nowhere, environment))
+    }
+
+    fn checked(self, place: &Place<'_>) -> Result<Self, ConfigError> {
+        let problems = self.check();
         if problems.is_empty() {
-            return Ok(config);
+            return Ok(self);
         }
-        let place = Place::new(file, environment);
         Err(ConfigError::new(problems.into_iter().map(|problem| place.put(problem)).collect()))
     }
 

@@ -269,6 +269,25 @@ fn all_semantic_problems_are_reported_at_once() {
 }
 
 #[test]
+fn a_request_must_outlast_a_command() {
+    let error = refusal(&format!("{NODE}command_timeout_ms = 60000\n"), &[]);
+    assert_eq!(
+        error,
+        "conf.toml: api.answer_timeout_ms: expected more than the command_timeout_ms of a node, 60000"
+    );
+}
+
+#[test]
+fn without_a_file_the_environment_is_checked_too() {
+    let environment = Environment::from_variables([("CONVENED__API__MAX_CONNECTIONS", "0")]);
+    let error = Config::built_in(&environment).unwrap_err().to_string();
+    assert!(
+        error.starts_with("CONVENED__API__MAX_CONNECTIONS: api.max_connections: expected 1 to"),
+        "{error}"
+    );
+}
+
+#[test]
 fn a_password_file_lies_beside_the_configuration_and_is_read_each_time() {
     let case = Case::new("[[node]]\nname = \"fs1\"\npassword_file = \"pw\"\n");
     let password = case.directory.path().join("pw");

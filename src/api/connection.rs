@@ -79,7 +79,7 @@ pub(super) async fn serve<C: Gate>(
                 is_stopping = true;
                 Pin::new(&mut connection).graceful_shutdown();
             }
-            Next::Expired(Phase::Head) => {
+            Next::Expired(Phase::Head) if clock.is_answer_sent() => {
                 debug!(%peer, "the head of a request did not arrive in time");
                 if let Some(parts) = connection.into_parts() {
                     say_goodbye(parts.io.into_inner(), &ApiError::request_timeout()).await;
@@ -102,7 +102,9 @@ enum Next {
 fn http1_with(limits: &Limits) -> http1::Builder {
     let mut builder = http1::Builder::new();
     // The clock does both timeouts.
-    builder.header_read_timeout(None).max_buf_size(limits.max_header_bytes.max(8192)).pipeline_flush(true);
+    builder.header_read_timeout(None);
+    // The buffer holds a head and takes bodies in pieces; hyper refuses one of less than 8 KiB.
+    builder.max_header_size(limits.max_header_bytes).max_buf_size(limits.max_header_bytes.max(1 << 16));
     builder
 }
 

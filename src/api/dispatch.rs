@@ -88,7 +88,7 @@ impl<C: Gate> Api<C> {
         };
         let answer = match tasks.tracker.spawn(work.instrument(span.clone())).await {
             Ok(answer) => answer,
-            Err(broken) => Answer::refusal(&panicked(broken, &id), &id),
+            Err(broken) => Answer::refusal(&panicked(broken), &id),
         };
         if let Some(unread) = answer.unread {
             let drain = body::drain(unread, self.limits.clone());
@@ -225,9 +225,8 @@ fn log_refusal(refusal: &ApiError, id: &str) {
     }
 }
 
-fn panicked(broken: JoinError, id: &str) -> ApiError {
-    // The panic hook has written place and text with the thread; this line has the request.
-    debug!(request_id = id, "the task of the request is gone");
+/// The panic hook has written the place; this becomes the line with the request id.
+fn panicked(broken: JoinError) -> ApiError {
     match broken.try_into_panic() {
         Ok(payload) => {
             let text = payload.downcast_ref::<&str>().copied();

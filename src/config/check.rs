@@ -21,6 +21,14 @@ pub(super) fn check(config: &Config) -> Vec<Problem> {
         check_node(node, &format!("node[{index}]"), &mut found);
     }
     check_names_differ(&config.node, &mut found);
+    // Otherwise the guard would end a request that still waits for its switch.
+    let slowest = config.node.iter().map(|node| node.command_timeout_ms).max().unwrap_or(0);
+    if config.api.answer_timeout_ms <= slowest {
+        found.add(
+            "api.answer_timeout_ms",
+            format!("expected more than the command_timeout_ms of a node, {slowest}"),
+        );
+    }
     check_esl(&config.esl, &mut found);
     if let Err(error) = telemetry::check_level(&config.log.level) {
         found.add("log.level", error.to_string());

@@ -35,6 +35,8 @@ pub(super) struct Clock {
 struct Now {
     phase: Phase,
     deadline: Option<Instant>,
+    /// Whether the last answer has left hyper's buffer as far as is known.
+    is_answer_sent: bool,
     /// Of the connection's task, if it waits for no deadline at all.
     waker: Option<Waker>,
 }
@@ -45,7 +47,7 @@ impl Clock {
     pub(super) fn new(limits: &Limits) -> Self {
         let deadline = Some(Instant::now() + limits.header_timeout);
         Self {
-            now: Mutex::new(Now { phase: Phase::Idle, deadline, waker: None }),
+            now: Mutex::new(Now { phase: Phase::Idle, deadline, is_answer_sent: true, waker: None }),
             idle_timeout: limits.idle_timeout,
             header_timeout: limits.header_timeout,
         }
@@ -65,6 +67,9 @@ impl Clock {
         };
         let mut now = self.lock();
         (now.phase, now.deadline) = (phase, deadline);
+        if phase == Phase::Busy {
+            now.is_answer_sent = false;
+        }
         let waker = now.waker.take();
         drop(now);
         if let Some(waker) = waker {
@@ -78,6 +83,19 @@ impl Clock {
         if is_idle {
             self.enter(Phase::Head);
         }
+    }
+
+    /// hyper flushes the socket when its own buffer is empty.
+    fn flushed(&self) {
+        let mut now = self.lock();
+        if now.phase != Phase::Busy {
+            now.is_answer_sent = true;
+        }
+    }
+
+    /// Whether bytes written past hyper would not land in the middle of an answer.
+    pub(super) fn is_answer_sent(&self) -> bool {
+        self.lock().is_answer_sent
     }
 
     /// Resolves when a phase lasts too long, to that phase. To be polled after the connection, whose
@@ -154,7 +172,11 @@ impl AsyncWrite for Watched {
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_flush(cx)
+        let result = Pin::new(&mut self.stream).poll_flush(cx);
+        if result.is_ready() {
+            self.clock.flushed();
+        }
+        result
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
