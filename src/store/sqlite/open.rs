@@ -8,6 +8,7 @@ use std::fs::{self, File, OpenOptions};
 use std::io::{ErrorKind, Read};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
+use std::sync::Mutex;
 
 use sqlx::migrate::{MigrateError, Migrator};
 use sqlx::{ConnectOptions, SqliteConnection};
@@ -57,7 +58,7 @@ fn store(
 ) -> SqliteStore {
     let readers = connection::readers(&path, settings);
     let writer = Writer::new(connection::writing(&path, settings), writer);
-    SqliteStore { path, writer, readers, _lock: lock }
+    SqliteStore { path, writer, readers, lock: Mutex::new(lock) }
 }
 
 /// Creates the file if need be, and answers its one true path: two daemons that name it by different
