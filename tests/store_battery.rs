@@ -74,6 +74,7 @@ macro_rules! stories {
             writes::of_fifty_conditional_writes_at_once_one_succeeds,
             writes::fifty_unconditional_patches_at_once_all_count,
             writes::a_write_that_is_given_up_happens_whole_or_not_at_all,
+            writes::a_write_that_fails_midway_leaves_nothing_and_the_next_one_works,
             writes::text_that_looks_like_sql_is_only_text,
             numbers::two_hundred_creates_of_one_number_leave_exactly_one,
             numbers::a_number_in_use_is_named_and_nothing_is_written,

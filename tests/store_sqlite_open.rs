@@ -66,6 +66,9 @@ async fn a_file_that_is_no_database_is_refused_and_left_as_it_is() {
         assert!(matches!(error, OpenError::NotADatabase { .. }), "{name}: {error:?}");
         assert_names(&error, &path);
         assert_eq!(fs::read(&path).expect("read"), garbage, "{name}");
+        // What does not even begin like a database gets no lock beside it.
+        let locked = directory.path().join(format!("{name}.lock")).exists();
+        assert_eq!(locked, name == "half", "{name}");
     }
 }
 

@@ -3,7 +3,7 @@
 use std::future::Future;
 
 use convened::documents::{Condition, DocumentError, EtagList};
-use convened::store::DocumentQuery;
+use convened::store::{DocumentQuery, DocumentRecord, NumberRole, NumberUse, WriteError};
 use futures_util::future::join_all;
 use serde_json::{Value, json};
 
@@ -182,6 +182,29 @@ async fn give_up_after<F: Future>(polls: usize, future: F) {
         std::task::Poll::Pending
     })
     .await;
+}
+
+pub(crate) async fn a_write_that_fails_midway_leaves_nothing_and_the_next_one_works(stage: &Stage) {
+    let number = |number: &str| NumberUse { number: number.to_owned(), role: NumberRole::Member };
+    let record = DocumentRecord {
+        id: "0".repeat(32),
+        account: stage.account.clone(),
+        revision: "1-x".into(),
+        created: 1,
+        modified: 1,
+        name: None,
+        owner_id: None,
+        numbers: vec![number("1")],
+        text: "{}".into(),
+    };
+    stage.store.create_document(&record).await.expect("created");
+    // An id comes twice only by a mistake of ours, so it is a failure and no refusal.
+    let twice = DocumentRecord { numbers: vec![number("2")], text: "{\"a\":1}".into(), ..record.clone() };
+    let error = stage.store.create_document(&twice).await.expect_err("the id is there");
+    assert!(matches!(&error, WriteError::Store(error) if !error.is_unavailable()), "{error:?}");
+    stage.create(json!({"conference_numbers": ["2"]})).await;
+    let kept = stage.store.document(&stage.account, &record.id).await.expect("read").expect("there");
+    assert_eq!((kept.text, kept.numbers), ("{}".to_owned(), vec![]));
 }
 
 pub(crate) async fn text_that_looks_like_sql_is_only_text(stage: &Stage) {

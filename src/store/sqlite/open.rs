@@ -87,7 +87,7 @@ fn prepare(path: &Path) -> Result<PathBuf, OpenError> {
         .mode(0o600)
         .open(path)
         .map_err(inaccessible)?;
-    // SQLite takes a short file for an empty database and writes over it; so the check is ours.
+    // SQLite would find out as well, but only after a lock file was put beside a file that is not ours.
     let mut magic = Vec::with_capacity(MAGIC.len());
     file.by_ref().take(MAGIC.len() as u64).read_to_end(&mut magic).map_err(inaccessible)?;
     if !magic.is_empty() && magic != MAGIC {
