@@ -10,7 +10,7 @@
 //!                                       └─ failed ─▶ let in before, GRACE_TIME ─▶ principal
 //! ```
 //!
-//! A query takes some 50 µs and a hop to the database's thread and back; a busy client sends hundreds
+//! A query takes some 80 µs, with a hop to the database's thread and back; a busy client sends hundreds
 //! of requests a second with the same token. The cache makes that one query in five seconds. Only good
 //! tokens are in it, so that no stranger can fill it.
 
