@@ -139,6 +139,7 @@ pub trait Store: Debug + Send + Sync {
     /// [`StoreError`] if not.
     fn check(&self) -> Answer<'_, ()>;
 
-    /// Closes all connections; every later call answers [`StoreErrorKind::Closed`].
+    /// Waits for the write under way, closes all connections and lets another daemon have the database;
+    /// every later call answers [`StoreErrorKind::Closed`].
     fn close(&self) -> BoxFuture<'_, ()>;
 }

@@ -20,6 +20,7 @@ mod writer;
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use futures_util::future::BoxFuture;
@@ -58,8 +59,8 @@ pub struct SqliteStore {
     path: PathBuf,
     writer: Writer,
     readers: SqlitePool,
-    /// Held as long as the daemon has the database; none beside a daemon.
-    _lock: Option<FileLock>,
+    /// Held until the store is closed or dropped; none beside a daemon.
+    lock: Mutex<Option<FileLock>>,
 }
 
 impl SqliteStore {
@@ -163,6 +164,7 @@ impl Store for SqliteStore {
             // Readers first: the last connection to close is the writer's, which can checkpoint.
             self.readers.close().await;
             self.writer.close().await;
+            self.lock.lock().unwrap_or_else(PoisonError::into_inner).take();
         })
     }
 }

@@ -74,3 +74,39 @@ pub(super) async fn check(pool: &SqlitePool) -> Result<(), StoreError> {
     let outcome = sqlx::query("SELECT 1 FROM documents LIMIT 1").fetch_optional(reader.connection()).await;
     reader.finish(outcome).map(drop)
 }
+
+#[cfg(test)]
+mod tests {
+    use sqlx::Connection;
+
+    use super::super::super::{OpenError, StoreErrorKind};
+    use super::*;
+
+    #[tokio::test]
+    async fn what_is_acknowledged_is_synced_and_readers_cannot_write() -> Result<(), OpenError> {
+        let directory = tempfile::tempdir().expect("a directory");
+        let path = directory.path().join("convened.db");
+        let settings = SqliteSettings::new(&path);
+        let store = super::super::SqliteStore::open(settings.clone()).await?;
+        let mut writer = writing(&path, &settings).connect().await.expect("a writer");
+        let synchronous: i64 =
+            sqlx::query_scalar("PRAGMA synchronous").fetch_one(&mut writer).await.expect("read");
+        let journal: String =
+            sqlx::query_scalar("PRAGMA journal_mode").fetch_one(&mut writer).await.expect("read");
+        let foreign_keys: bool =
+            sqlx::query_scalar("PRAGMA foreign_keys").fetch_one(&mut writer).await.expect("read");
+        // 2 is FULL.
+        assert_eq!((synchronous, journal.as_str(), foreign_keys), (2, "wal", true));
+        writer.close().await.expect("closed");
+        let mut reader = Reader::acquire(&store.readers).await.expect("a reader");
+        let outcome = sqlx::query("DELETE FROM documents").execute(reader.connection()).await;
+        let error = reader.finish(outcome).expect_err("a reader does not write");
+        assert!(error.is_read_only() && error.is_unavailable(), "{error}");
+        check(&store.readers).await.expect("the next reader works");
+        let settings = SqliteSettings { busy_timeout: std::time::Duration::from_millis(1), ..settings };
+        let pool = readers(&path, &settings);
+        pool.close().await;
+        assert_eq!(check(&pool).await.expect_err("closed").kind(), StoreErrorKind::Closed);
+        Ok(())
+    }
+}

@@ -5,7 +5,7 @@
 use std::collections::HashMap;
 
 use sqlx::sqlite::{SqlitePool, SqliteRow};
-use sqlx::{FromRow, QueryBuilder, Row, SqliteConnection};
+use sqlx::{FromRow, QueryBuilder, Row, Sqlite, SqliteConnection};
 
 use super::super::{
     AccountId, DocumentPage, DocumentQuery, DocumentRecord, NumberRole, NumberUse, StoreError, WriteError,
@@ -177,6 +177,17 @@ pub(super) async fn page(
     account: &AccountId,
     query: &DocumentQuery,
 ) -> Result<DocumentPage, StoreError> {
+    let mut select = select(account, query);
+    let mut reader = Reader::acquire(pool).await?;
+    let found = select.build_query_as().fetch_all(reader.connection()).await;
+    let mut documents: Vec<DocumentRecord> = reader.finish(found)?;
+    let size = query.page_size.map_or(documents.len(), |size| size as usize);
+    let next_start_key = documents.get(size).map(|next| next.id.clone());
+    documents.truncate(size);
+    Ok(DocumentPage { documents, next_start_key })
+}
+
+fn select(account: &AccountId, query: &DocumentQuery) -> QueryBuilder<Sqlite> {
     let mut select = QueryBuilder::new("SELECT ");
     select.push(COLUMNS).push(" FROM documents WHERE account_id = ").push_bind(account.as_str());
     // Only what is asked for is in the statement, so that the planner sees which index serves it.
@@ -194,13 +205,7 @@ pub(super) async fn page(
         // One more: it tells where the next page begins.
         select.push(" LIMIT ").push_bind(i64::from(page_size) + 1);
     }
-    let mut reader = Reader::acquire(pool).await?;
-    let found = select.build_query_as().fetch_all(reader.connection()).await;
-    let mut documents: Vec<DocumentRecord> = reader.finish(found)?;
-    let size = query.page_size.map_or(documents.len(), |size| size as usize);
-    let next_start_key = documents.get(size).map(|next| next.id.clone());
-    documents.truncate(size);
-    Ok(DocumentPage { documents, next_start_key })
+    select
 }
 
 pub(super) async fn owners_of(
@@ -261,5 +266,34 @@ impl FromRow<'_, SqliteRow> for DocumentRecord {
             numbers: Vec::new(),
             text: row.try_get("text")?,
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use sqlx::{AssertSqlSafe, Connection, Executor};
+
+    use super::*;
+
+    #[tokio::test]
+    async fn every_filter_reads_an_index_in_order_and_sorts_nothing() {
+        let mut connection = SqliteConnection::connect("sqlite::memory:").await.expect("a database");
+        let schema = include_str!("migrations/0001_documents_and_credentials.sql");
+        connection.execute(schema).await.expect("a schema");
+        let account: AccountId = "a".parse().expect("an account");
+        let text = Some("x".to_owned());
+        for (name, owner_id, index) in [
+            (None, None, "documents_by_account"),
+            (text.clone(), None, "documents_by_name"),
+            (None, text.clone(), "documents_by_owner"),
+            (text.clone(), text.clone(), "documents_by_"),
+        ] {
+            let query = DocumentQuery { start_key: text.clone(), page_size: Some(50), name, owner_id };
+            let explain = format!("EXPLAIN QUERY PLAN {}", select(&account, &query).sql().as_str());
+            let plan = sqlx::query(AssertSqlSafe(explain)).fetch_all(&mut connection).await.expect("a plan");
+            let plan: Vec<String> = plan.iter().map(|row| row.get("detail")).collect();
+            assert_eq!(plan.len(), 1, "{plan:?}");
+            assert!(plan[0].starts_with("SEARCH") && plan[0].contains(index), "{query:?}: {plan:?}");
+        }
     }
 }

@@ -8,6 +8,7 @@ use std::fs::{self, File, OpenOptions};
 use std::io::{ErrorKind, Read};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
+use std::sync::Mutex;
 
 use sqlx::migrate::{MigrateError, Migrator};
 use sqlx::{ConnectOptions, SqliteConnection};
@@ -57,7 +58,7 @@ fn store(
 ) -> SqliteStore {
     let readers = connection::readers(&path, settings);
     let writer = Writer::new(connection::writing(&path, settings), writer);
-    SqliteStore { path, writer, readers, _lock: lock }
+    SqliteStore { path, writer, readers, lock: Mutex::new(lock) }
 }
 
 /// Creates the file if need be, and answers its one true path: two daemons that name it by different
@@ -86,7 +87,7 @@ fn prepare(path: &Path) -> Result<PathBuf, OpenError> {
         .mode(0o600)
         .open(path)
         .map_err(inaccessible)?;
-    // SQLite takes a short file for an empty database and writes over it; so the check is ours.
+    // SQLite would find out as well, but only after a lock file was put beside a file that is not ours.
     let mut magic = Vec::with_capacity(MAGIC.len());
     file.by_ref().take(MAGIC.len() as u64).read_to_end(&mut magic).map_err(inaccessible)?;
     if !magic.is_empty() && magic != MAGIC {

@@ -1,0 +1,128 @@
+//! One list of stories, run against every store.
+//!
+//! A story gets a fresh store and knows nothing of the engine behind it. A new engine adds one module
+//! at the end of this file, and nothing else.
+
+#[path = "store_battery/lists.rs"]
+mod lists;
+#[path = "store_battery/numbers.rs"]
+mod numbers;
+#[path = "store_battery/tokens.rs"]
+mod tokens;
+#[path = "store_battery/writes.rs"]
+mod writes;
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, UNIX_EPOCH};
+
+use convened::documents::{Document, Documents};
+use convened::store::{AccountId, Clock, Store};
+use serde_json::Value;
+
+/// What a story plays in.
+struct Stage {
+    store: Arc<dyn Store>,
+    documents: Documents,
+    clock: Clock,
+    now: Arc<AtomicU64>,
+    account: AccountId,
+    other: AccountId,
+}
+
+impl Stage {
+    fn new(store: Arc<dyn Store>) -> Self {
+        let now = Arc::new(AtomicU64::new(1_700_000_000));
+        let shown = Arc::clone(&now);
+        let clock = Clock::new(move || UNIX_EPOCH + Duration::from_secs(shown.load(Ordering::SeqCst)));
+        Self {
+            documents: Documents::new(Arc::clone(&store), clock.clone()),
+            store,
+            clock,
+            now,
+            account: account("acme"),
+            other: account("other"),
+        }
+    }
+
+    fn time_goes_by(&self, seconds: u64) {
+        self.now.fetch_add(seconds, Ordering::SeqCst);
+    }
+
+    async fn create(&self, data: Value) -> Document {
+        self.documents.create(&self.account, data).await.expect("the document is created")
+    }
+
+    async fn get(&self, id: &str) -> Document {
+        self.documents.get(&self.account, id).await.expect("the document is there")
+    }
+}
+
+fn account(text: &str) -> AccountId {
+    text.parse().expect("an account id")
+}
+
+macro_rules! stories {
+    ($make:path) => {
+        stories! { $make;
+            writes::every_write_changes_the_revision_and_keeps_when_it_was_made,
+            writes::a_deleted_document_is_answered_once_and_then_not_found,
+            writes::another_accounts_document_is_not_found_whatever_is_tried,
+            writes::a_stale_revision_is_a_conflict_and_a_stale_etag_a_failed_precondition,
+            writes::a_condition_that_holds_lets_the_write_happen,
+            writes::two_writers_at_once_leave_one_whole_document,
+            writes::of_fifty_conditional_writes_at_once_one_succeeds,
+            writes::fifty_unconditional_patches_at_once_all_count,
+            writes::a_write_that_is_given_up_happens_whole_or_not_at_all,
+            writes::a_write_that_fails_midway_leaves_nothing_and_the_next_one_works,
+            writes::text_that_looks_like_sql_is_only_text,
+            numbers::two_hundred_creates_of_one_number_leave_exactly_one,
+            numbers::a_number_in_use_is_named_and_nothing_is_written,
+            numbers::a_number_is_taken_whatever_the_role_of_the_other,
+            numbers::a_number_is_free_when_its_document_gives_it_up_or_goes,
+            numbers::two_documents_that_swap_numbers_at_once_never_share_one,
+            numbers::two_accounts_may_have_the_same_number,
+            numbers::a_number_leads_to_its_document_and_role,
+            lists::pages_come_in_order_of_ids_and_meet_without_gap,
+            lists::a_page_goes_on_where_a_deleted_document_was,
+            lists::documents_are_found_by_name_and_owner,
+            lists::an_accounts_list_has_no_others_documents,
+            lists::owners_are_told_for_documents_of_any_account,
+            tokens::a_token_opens_its_account_with_its_scopes,
+            tokens::what_is_no_token_is_unknown,
+            tokens::an_api_key_opens_nothing_but_is_exchanged_for_a_token,
+            tokens::a_token_from_a_key_ends_with_the_key,
+            tokens::an_expired_token_is_refused_from_that_second_on,
+            tokens::a_revocation_elsewhere_counts_when_the_cache_has_run_out,
+            tokens::a_revoked_key_takes_its_tokens_along,
+            tokens::use_is_noted_at_most_once_a_minute,
+            tokens::tokens_from_keys_are_forgotten_a_day_after_their_end,
+            tokens::without_a_database_known_tokens_stay_good_for_a_while,
+            tokens::nothing_shown_or_stored_holds_a_secret,
+        }
+    };
+    ($make:path; $($room:ident::$story:ident,)*) => {
+        $(
+            #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn $story() {
+                let (store, _kept) = $make().await;
+                crate::$room::$story(&crate::Stage::new(store)).await;
+            }
+        )*
+    };
+}
+
+mod sqlite {
+    use std::sync::Arc;
+
+    use convened::store::{SqliteSettings, SqliteStore, Store};
+    use tempfile::TempDir;
+
+    async fn fresh() -> (Arc<dyn Store>, TempDir) {
+        let directory = tempfile::tempdir().expect("a directory");
+        let settings = SqliteSettings::new(directory.path().join("convened.db"));
+        (Arc::new(SqliteStore::open(settings).await.expect("a store")), directory)
+    }
+
+    stories!(fresh);
+}
