@@ -1,1 +1,28 @@
 //! A FreeSWITCH look-alike for the demo, the tests and the benches.
+//!
+//! It speaks the Event Socket and holds a small world of conferences that behaves as the recordings in
+//! `fixtures/captures` say. It writes and reads its own wire text and shares no code with [`crate::esl`]:
+//! an error made once must not hide in both. What it cannot know (sound, SIP, DTMF of a phone) is told to
+//! it by the test or the demo that drives it.
+//!
+//! ```text
+//!            commands                   replies, events
+//! client ──▶ switch ──▶ world.api() ──▶ events ──▶ faults ──▶ queue per connection ──▶ client
+//!                         ▲
+//!            people: join, │
+//!            talk, leave ──┘
+//! ```
+//!
+//! * [`text`]: percent-encoding, frames, dates. * [`events`]: an event as ordered header lines.
+//! * [`world`]: conferences and members without I/O, clock or global randomness.
+//! * [`session`], [`subscription`]: one client's conversation, without sockets.
+//! * [`switch`]: the server around a world; [`faults`]: how it misbehaves on request.
+
+pub mod dice;
+pub mod events;
+pub mod faults;
+pub mod session;
+pub mod subscription;
+pub mod switch;
+pub mod text;
+pub mod world;

@@ -1,0 +1,117 @@
+//! Misbehaviour on request: what is lost, mixed up, late, wrong or too much.
+//!
+//! Pure decisions; [`super::switch`] asks and acts.
+
+use super::dice::Dice;
+use super::events::Event;
+use std::collections::VecDeque;
+use std::time::Duration;
+
+/// Mixes up the order of what passes through: nothing moves `window` places or further.
+#[derive(Debug, Clone)]
+pub struct Disorder<T> {
+    held: VecDeque<(u64, T)>,
+    came: u64,
+    left: u64,
+    window: u64,
+    dice: Dice,
+}
+
+impl<T> Disorder<T> {
+    /// A window of 1 changes nothing.
+    pub fn new(window: usize, seed: u64) -> Self {
+        let window = window.max(1) as u64;
+        Self { held: VecDeque::new(), came: 0, left: 0, window, dice: Dice::new(seed) }
+    }
+
+    /// One comes in; one that was held may come out.
+    pub fn push(&mut self, one: T) -> Option<T> {
+        self.held.push_back((self.came, one));
+        self.came += 1;
+        if (self.held.len() as u64) < self.window { None } else { self.draw() }
+    }
+
+    /// Everything that is held comes out, mixed.
+    pub fn flush(&mut self) -> Vec<T> {
+        std::iter::from_fn(|| self.draw()).collect()
+    }
+
+    /// Any of those held, unless the oldest would be too late after that.
+    fn draw(&mut self) -> Option<T> {
+        let (oldest, _) = self.held.front()?;
+        let overdue = self.left + 1 >= oldest + self.window;
+        let at = if overdue { 0 } else { self.dice.below(self.held.len() as u64) as usize };
+        self.left += 1;
+        self.held.remove(at).map(|(_, one)| one)
+    }
+}
+
+/// Says which events are lost.
+pub type Predicate = Box<dyn Fn(&Event) -> bool + Send>;
+
+/// What is wrong with a switch at present.
+#[derive(Default)]
+pub(crate) struct Faults {
+    pub(crate) drop_next: usize,
+    pub(crate) drop_if: Option<Predicate>,
+    pub(crate) dropped: usize,
+    pub(crate) disorder: Option<Disorder<Event>>,
+    pub(crate) delay: Duration,
+    pub(crate) garbage: VecDeque<Vec<u8>>,
+    pub(crate) rude: bool,
+    pub(crate) oversize: Option<usize>,
+}
+
+impl Faults {
+    /// Whether this event is lost.
+    pub(crate) fn loses(&mut self, event: &Event) -> bool {
+        let lost = self.drop_next > 0 || self.drop_if.as_ref().is_some_and(|drop| drop(event));
+        self.drop_next = self.drop_next.saturating_sub(1);
+        self.dropped += usize::from(lost);
+        lost
+    }
+
+    /// What becomes of an answer.
+    pub(crate) fn spoil(&mut self, frames: Vec<u8>) -> Vec<u8> {
+        if let Some(garbage) = self.garbage.pop_front() {
+            return garbage;
+        }
+        match self.oversize {
+            Some(size) if frames.starts_with(b"Content-Type: api/response\n") => {
+                self.oversize = None;
+                let at = frames.windows(2).position(|two| two == b"\n\n").map_or(0, |at| at + 2);
+                let mut body = frames.get(at..).unwrap_or_default().to_vec();
+                body.resize(body.len().max(size), b' ');
+                super::text::api_response(&body)
+            }
+            _ => frames,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn disorder_loses_nothing_and_moves_nothing_as_far_as_its_window() {
+        for window in [1, 2, 7, 50] {
+            let mut disorder = Disorder::new(window, window as u64);
+            let mut out: Vec<usize> = (0..1000).filter_map(|i| disorder.push(i)).collect();
+            out.extend(disorder.flush());
+            let far = out.iter().enumerate().map(|(at, came)| at.abs_diff(*came)).max();
+            assert!(far.is_some_and(|far| far < window), "window {window}: {far:?}");
+            assert_eq!(window == 1, out.is_sorted());
+            out.sort_unstable();
+            assert_eq!(out, (0..1000).collect::<Vec<_>>());
+        }
+    }
+
+    #[test]
+    fn a_list_is_padded_without_becoming_another_document() {
+        let mut faults = Faults { oversize: Some(100), ..Faults::default() };
+        let frame = faults.spoil(super::super::text::api_response(b"[]"));
+        assert!(frame.starts_with(b"Content-Type: api/response\nContent-Length: 100\n\n[]  "));
+        assert_eq!(faults.spoil(b"x".to_vec()), b"x");
+    }
+}

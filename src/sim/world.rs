@@ -1,0 +1,314 @@
+//! Conferences, members and calls without I/O, clock or global randomness.
+//!
+//! A [`World`] is told the time (microseconds since 1970) with everything it is asked; it answers commands
+//! with their text and keeps the events it has fired until they are [drained](World::drain). What FreeSWITCH
+//! does a little later (a kicked member leaves, the mixer gives the floor away) waits in a list of tasks
+//! that [`advance`](World::advance) works off in order of time. The same seed and the same calls give the
+//! same ids, texts and events.
+//!
+//! * `room`, `truth`: what is kept, and the view of it that tests compare with.
+//! * `call`, `people`: calls, callers, joining, talking, leaving. * `fire`: which headers an event has.
+//! * `mixer`: what happens by itself. * `conference`, `members`, `rooms`, `sound`, `moving`, `lists`: the
+//!   `conference` command. * `core_api`: all other commands.
+
+mod call;
+mod cjson;
+mod conference;
+mod core_api;
+mod fire;
+mod lists;
+mod members;
+mod mixer;
+mod moving;
+mod people;
+mod room;
+mod rooms;
+mod sip;
+mod sound;
+mod truth;
+
+pub use call::{Caller, Flags};
+pub use people::Rejected;
+pub use truth::{MemberTruth, RoomTruth};
+
+pub(crate) use call::Call;
+pub(crate) use room::{Member, Playback, Recording, Room};
+
+use super::dice::Dice;
+use super::events::{Event, Lines};
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, BinaryHeap, HashMap};
+
+/// How a switch calls itself in each of its events.
+#[derive(Debug, Clone)]
+pub struct Identity {
+    /// `FreeSWITCH-Hostname`.
+    pub hostname: String,
+    /// `FreeSWITCH-Switchname`.
+    pub switchname: String,
+    /// `FreeSWITCH-IPv4`.
+    pub ipv4: String,
+    /// `FreeSWITCH-IPv6`.
+    pub ipv6: String,
+    /// `Conference-Domain`.
+    pub domain: String,
+}
+
+impl Default for Identity {
+    fn default() -> Self {
+        Self {
+            hostname: "sim".to_owned(),
+            switchname: "fs1".to_owned(),
+            ipv4: "192.0.2.2".to_owned(),
+            ipv6: "fd00::2".to_owned(),
+            domain: "fs1.example.com".to_owned(),
+        }
+    }
+}
+
+/// What a world begins with, and its habits. Times are in microseconds.
+#[derive(Debug, Clone)]
+pub struct WorldOptions {
+    /// Everything random comes from here.
+    pub seed: u64,
+    /// Who the switch is.
+    pub identity: Identity,
+    /// When the switch was started.
+    pub started: u64,
+    /// The `Core-UUID`; drawn from the seed when `None`.
+    pub core_uuid: Option<String>,
+    /// The Member-ID of the first member.
+    pub first_member_id: u32,
+    /// The `Event-Sequence` before the first event.
+    pub sequence: u64,
+    /// From `kick`, `hup`, `transfer` or a hang-up to `del-member`.
+    pub departure: u64,
+    /// Up to this much more, at random, so that those leaving together leave in another order.
+    pub departure_jitter: u64,
+    /// The mixer's step: from an empty floor to `floor-change`, from the last `del-member` to
+    /// `conference-destroy`.
+    pub tick: u64,
+    /// How long a member is missing in lists and for commands after its `add-member`.
+    pub list_lag: u64,
+    /// How long a `bgapi` job waits at most, at random: jobs overtake each other.
+    pub job_jitter: u64,
+    /// The share of `del-member` and `floor-change` events numbered when their cause came and fired later,
+    /// so that `Event-Sequence` steps back on the wire.
+    pub steps_back: f64,
+    /// Profiles with `verbose-events`.
+    pub verbose_profiles: Vec<String>,
+    /// Profiles without. A profile in neither list is unknown: the room's profile reads `none`.
+    pub profiles: Vec<String>,
+    /// `Max-Sessions`.
+    pub max_sessions: u64,
+}
+
+impl Default for WorldOptions {
+    fn default() -> Self {
+        Self {
+            seed: 1,
+            identity: Identity::default(),
+            started: 1_795_426_260_000_000,
+            core_uuid: None,
+            first_member_id: 1,
+            sequence: 430,
+            departure: 20_000,
+            departure_jitter: 0,
+            tick: 20_000,
+            list_lag: 0,
+            job_jitter: 0,
+            steps_back: 0.004,
+            verbose_profiles: vec!["verbose".to_owned()],
+            profiles: vec!["default".to_owned()],
+            max_sessions: 5000,
+        }
+    }
+}
+
+/// Names a room of this world; never used again for another one.
+pub(crate) type RoomKey = u64;
+/// A member's place in the order of joining its room.
+pub(crate) type Place = u64;
+
+/// What will happen by itself.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Task {
+    /// The member's thread ends.
+    Depart(RoomKey, Place),
+    /// The mixer looks at the floor.
+    Tick(RoomKey),
+    /// The person behind an unmuted member is still speaking.
+    Voice(RoomKey, Place),
+    /// A file has been played to its end.
+    PlayDone(RoomKey, u64),
+    /// A recording's thread begins or ends.
+    RecordStart(RoomKey, String),
+    RecordStop(RoomKey, String),
+    /// The conference thread ends.
+    Destroy(RoomKey),
+    /// A call transferred by the dialplan reaches the door of a conference.
+    Enter {
+        call: String,
+        target: String,
+    },
+    /// A `bgapi` job is executed.
+    Job {
+        uuid: String,
+        command: String,
+        argument: String,
+    },
+    /// The party called by `bgdial` has answered (or not).
+    Dialled {
+        room: RoomKey,
+        job: String,
+        endpoint: String,
+        number: String,
+        name: String,
+    },
+}
+
+/// The state of one switch. See the module.
+#[derive(Debug, Clone)]
+pub struct World {
+    pub(crate) options: WorldOptions,
+    pub(crate) dice: Dice,
+    pub(crate) now: u64,
+    pub(crate) started: u64,
+    core_uuid: String,
+    /// `Core-UUID` and the other lines that are the same in each event.
+    identity: Lines,
+    pub(crate) sequence: u64,
+    next_member: u32,
+    next_key: u64,
+    pub(crate) rooms: BTreeMap<RoomKey, Room>,
+    names: HashMap<String, RoomKey>,
+    pub(crate) calls: HashMap<String, Call>,
+    sessions: u64,
+    tasks: BinaryHeap<Reverse<(u64, u64, Task)>>,
+    next_task: u64,
+    out: Vec<Event>,
+    /// What `hash` (mod_hash) keeps, by `realm/key`.
+    hash: BTreeMap<String, String>,
+    globals: BTreeMap<String, String>,
+    /// A world that follows a recording: floor and voices change only as recorded.
+    pub(crate) following: bool,
+}
+
+impl World {
+    /// An empty switch.
+    pub fn new(options: WorldOptions) -> Self {
+        let mut dice = Dice::new(options.seed);
+        let core_uuid = options.core_uuid.clone().unwrap_or_else(|| dice.uuid());
+        let mut world = Self {
+            dice,
+            now: options.started,
+            started: options.started,
+            core_uuid,
+            identity: Lines::new(),
+            sequence: options.sequence,
+            next_member: options.first_member_id.max(1),
+            next_key: 1,
+            rooms: BTreeMap::new(),
+            names: HashMap::new(),
+            calls: HashMap::new(),
+            sessions: 0,
+            tasks: BinaryHeap::new(),
+            next_task: 0,
+            out: Vec::new(),
+            hash: BTreeMap::new(),
+            globals: BTreeMap::new(),
+            following: false,
+            options,
+        };
+        world.write_identity();
+        world
+    }
+
+    /// The switch is restarted: everybody is gone, member ids begin at 1 again, the `Core-UUID` is new.
+    pub fn restart(&mut self, now: u64) {
+        let options =
+            WorldOptions { seed: self.dice.roll(), started: now, core_uuid: None, ..self.options.clone() };
+        let options = WorldOptions { first_member_id: 1, sequence: 430, ..options };
+        *self = Self::new(options);
+    }
+
+    /// Identifies this run of the switch.
+    pub fn core_uuid(&self) -> &str {
+        &self.core_uuid
+    }
+
+    /// The latest time this world has been told.
+    pub fn now(&self) -> u64 {
+        self.now
+    }
+
+    /// When the next thing happens by itself.
+    pub fn next_due(&self) -> Option<u64> {
+        self.tasks.peek().map(|Reverse((due, _, _))| *due)
+    }
+
+    /// Lets everything happen that is due by `now`, each at its own time.
+    pub fn advance(&mut self, now: u64) {
+        while self.next_due().is_some_and(|due| due <= now) {
+            let Some(Reverse((due, _, task))) = self.tasks.pop() else { break };
+            self.now = self.now.max(due);
+            self.perform(task);
+        }
+        self.now = self.now.max(now);
+    }
+
+    /// Lets everything happen that is still to happen by itself; the time moves to the last of it.
+    pub fn settle(&mut self) {
+        while let Some(due) = self.next_due() {
+            self.advance(due);
+        }
+    }
+
+    /// The events fired since the last time, in the order they were fired.
+    pub fn drain(&mut self) -> Vec<Event> {
+        std::mem::take(&mut self.out)
+    }
+
+    pub(crate) fn schedule(&mut self, after: u64, task: Task) {
+        self.next_task += 1;
+        self.tasks.push(Reverse((self.now.saturating_add(after), self.next_task, task)));
+    }
+
+    fn write_identity(&mut self) {
+        let who = &self.options.identity;
+        let mut lines = Lines::new();
+        lines.push("Core-UUID", &self.core_uuid).push("FreeSWITCH-Hostname", &who.hostname);
+        lines.push("FreeSWITCH-Switchname", &who.switchname);
+        lines.push("FreeSWITCH-IPv4", &who.ipv4).push("FreeSWITCH-IPv6", &who.ipv6);
+        self.identity = lines;
+    }
+
+    pub(crate) fn next_member_id(&mut self) -> u32 {
+        let id = self.next_member;
+        self.next_member = self.next_member.saturating_add(1);
+        id
+    }
+
+    pub(crate) fn next_key(&mut self) -> u64 {
+        self.next_key += 1;
+        self.next_key
+    }
+
+    /// The running room of that name.
+    pub(crate) fn find_room(&self, name: &str) -> Option<RoomKey> {
+        self.names.get(name).copied()
+    }
+
+    pub(crate) fn member(&self, room: RoomKey, place: Place) -> Option<&Member> {
+        self.rooms.get(&room)?.members.get(&place)
+    }
+
+    pub(crate) fn member_mut(&mut self, room: RoomKey, place: Place) -> Option<&mut Member> {
+        self.rooms.get_mut(&room)?.members.get_mut(&place)
+    }
+
+    /// Where a call sits, if it is in a conference.
+    pub(crate) fn seat(&self, call: &str) -> Option<(RoomKey, Place)> {
+        self.calls.get(call)?.seat
+    }
+}

@@ -1,0 +1,158 @@
+//! Members that come and go by command: transfer, dial.
+
+use super::call::{Caller, channel_lines};
+use super::conference::{Answer, Handled, Syntax, say};
+use super::people::Door;
+use super::{Call, RoomKey, Task, World};
+use std::io::Write as _;
+
+/// What FreeSWITCH says when a call leads nowhere. Only `loopback/...` leads anywhere here.
+pub(crate) const NOWHERE: &str = "NORMAL_TEMPORARY_FAILURE";
+
+impl World {
+    /// `transfer <room[@profile]> <member>...`. The member keeps its id and loses its role, its mute and
+    /// its deaf; `transfer` is fired now, the rest when its thread has ended.
+    pub(crate) fn transfer(&mut self, key: RoomKey, args: &[&str], out: &mut Answer) -> Handled {
+        let [target, selectors @ ..] = args else { return Err(Syntax) };
+        if selectors.is_empty() {
+            return Err(Syntax);
+        }
+        let name = self.rooms.get(&key).map(|room| room.name.clone()).unwrap_or_default();
+        let dialled = if target.contains('@') { (*target).to_owned() } else { format!("{target}@default") };
+        for selector in selectors {
+            let Some(seat) = self.find_member(key, selector) else {
+                say!(out, "-ERR No Member {selector} in conference {name}.\n");
+                continue;
+            };
+            let Some(member) = self.member_mut(seat.0, seat.1) else { continue };
+            let (id, call) = (member.id, member.call.clone());
+            member.transfer = Some(dialled.clone());
+            say!(out, "+OK Member '{id}' sent to conference {target}.\n");
+            self.mark_transfer(&call, &format!("conference:{dialled}"), true);
+            let spot = ("conference_api.c", "conference_api_sub_transfer", 3704);
+            let names = [("Old-Conference-Name", name.as_str()), ("New-Conference-Name", target)];
+            self.fire_member(seat, spot, "transfer", [&names, &[]]);
+            self.send_out(seat);
+        }
+        Ok(())
+    }
+
+    /// What a transfer by the inline dialplan leaves in the channel's headers. While it is under way the
+    /// destination is the inline string and the dialled number is `Caller-RDNIS`.
+    pub(crate) fn mark_transfer(&mut self, call: &str, inline: &str, under_way: bool) {
+        let stamp = self.now / 1_000_000;
+        let source = format!("{stamp}:{}:bl_xfer:{inline}/public/inline", self.dice.uuid());
+        let now = self.now.to_string();
+        let Some(call) = self.calls.get_mut(call) else { return };
+        let destination = call.destination.clone();
+        call.channel.set("Caller-Dialplan", "inline");
+        call.channel.set_after("Caller-Source", "Caller-Transfer-Source", &source);
+        call.channel.set("Caller-Profile-Index", "2");
+        call.channel.set("Caller-Profile-Created-Time", now);
+        if under_way {
+            call.channel.set("Channel-State-Number", "2");
+            call.channel.set("Channel-Read-Codec-Name", "PCMU");
+            call.channel.set("Channel-Read-Codec-Bit-Rate", "64000");
+            call.channel.set("Caller-Destination-Number", inline);
+            call.channel.set_after("Caller-Context", "Caller-RDNIS", &destination);
+        }
+        if call.variable("session_id").is_some() {
+            call.set_variable("max_forwards", "69");
+            call.set_variable("transfer_history", &source);
+            call.set_variable("transfer_source", &source);
+            call.set_variable("call_uuid", call.uuid.clone());
+            let room = inline.split_once("conference:").map_or(inline, |(_, room)| room);
+            call.set_variable("current_application_data", room);
+            call.set_variable("current_application", "conference");
+        }
+    }
+
+    /// `dial` waits for the result, `bgdial` gives a job whose result is an event.
+    pub(crate) fn dial(
+        &mut self,
+        key: RoomKey,
+        background: bool,
+        args: &[&str],
+        out: &mut Answer,
+    ) -> Handled {
+        let [endpoint, rest @ ..] = args else { return Err(Syntax) };
+        if !endpoint.contains('/') {
+            return Err(Syntax);
+        }
+        let field = |i: usize| rest.get(i).map_or(String::new(), |text| (*text).to_owned());
+        let (number, name) = (field(0), field(1));
+        let job = if background { self.dice.uuid() } else { String::new() };
+        if background {
+            say!(out, "+OK Job-UUID: {job}\n");
+            let endpoint = (*endpoint).to_owned();
+            self.schedule(2 * self.options.tick, Task::Dialled { room: key, job, endpoint, number, name });
+        } else {
+            let result = if self.dialled(key, &job, endpoint, &number, &name) { "SUCCESS" } else { NOWHERE };
+            say!(out, "+OK Call Requested: result: [{result}]\n");
+        }
+        Ok(())
+    }
+
+    /// The called party answers and joins, or the call has led nowhere.
+    pub(crate) fn dialled(
+        &mut self,
+        key: RoomKey,
+        job: &str,
+        endpoint: &str,
+        number: &str,
+        name: &str,
+    ) -> bool {
+        let Some(room) = self.rooms.get(&key).filter(|room| !room.ended) else { return false };
+        let door = Door { room: room.name.clone(), profile: room.profile.clone(), ..Door::default() };
+        let peer = endpoint.strip_prefix("loopback/").map(|there| (there, self.dice.uuid()));
+        let uuid = peer.as_ref().map_or("", |(_, uuid)| uuid.as_str()).to_owned();
+        if !job.is_empty() {
+            let spot = ("mod_conference.c", "conference_outcall_run", 1708);
+            match &peer {
+                Some(_) => {
+                    let extra = [("Result", "SUCCESS"), ("Job-UUID", job), ("Peer-UUID", &uuid)];
+                    self.fire_room(key, spot, "bgdial-result", &extra);
+                }
+                None => {
+                    let extra = [("Result", NOWHERE), ("Job-UUID", job)];
+                    self.fire_room(key, spot, "bgdial-result", &extra);
+                }
+            }
+        }
+        let Some((there, _)) = peer else { return false };
+        let call = self.loopback_call(&uuid, there, number, name);
+        self.calls.insert(uuid.clone(), call);
+        self.sessions += 1;
+        self.enter(&uuid, &door).is_ok()
+    }
+
+    /// A call to `loopback/<extension>/<context>`, in whose name the conference shows another caller id.
+    fn loopback_call(&mut self, uuid: &str, there: &str, number: &str, name: &str) -> Call {
+        let (extension, context) = there.split_once('/').unwrap_or((there, "default"));
+        let context = context.split('/').next().unwrap_or(context);
+        let caller = Caller::new(name, number).outbound().dialling(extension);
+        let mut channel = channel_lines(&caller, uuid, self.now);
+        let leg = format!("loopback/{extension}-a");
+        channel.set("Channel-Name", &leg);
+        channel.set("Caller-Channel-Name", &leg);
+        channel.set("Caller-Dialplan", "xml");
+        channel.set("Caller-Caller-ID-Name", "Outbound Call");
+        channel.set("Caller-Caller-ID-Number", context);
+        channel.set("Caller-Source", "mod_loopback");
+        channel.set("Caller-Context", context);
+        Call {
+            uuid: uuid.to_owned(),
+            name: b"Outbound Call".to_vec(),
+            number: context.as_bytes().to_vec(),
+            channel,
+            variables: vec![("uuid".to_owned(), uuid.as_bytes().to_vec())],
+            created: self.now,
+            inbound: false,
+            stays_up: false,
+            destination: extension.to_owned(),
+            member_id: None,
+            seat: None,
+            hangup: None,
+        }
+    }
+}

@@ -1,0 +1,192 @@
+//! Commands that act on a conference: lock, PIN, settings, variables, door sounds, relations.
+
+use super::conference::{Answer, Handled, Syntax, atoi, say};
+use super::{RoomKey, World};
+use std::io::Write as _;
+
+impl World {
+    /// Fires even if nothing changes.
+    pub(crate) fn lock(&mut self, key: RoomKey, lock: bool, out: &mut Answer) -> Handled {
+        let Some(room) = self.rooms.get_mut(&key) else { return Ok(()) };
+        room.locked = lock;
+        let state = if lock { "locked" } else { "unlocked" };
+        say!(out, "+OK {} {state}\n", room.name);
+        if lock {
+            self.fire_room(key, ("conference_api.c", "conference_api_sub_lock", 3474), "lock", &[]);
+        } else {
+            self.fire_room(key, ("conference_api.c", "conference_api_sub_unlock", 3496), "unlock", &[]);
+        }
+        Ok(())
+    }
+
+    /// The answer repeats the PIN. No event.
+    pub(crate) fn set_pin(&mut self, key: RoomKey, word: &str, args: &[&str], out: &mut Answer) -> Handled {
+        let Some(room) = self.rooms.get_mut(&key) else { return Ok(()) };
+        if word == "nopin" {
+            room.pin.clear();
+            say!(out, "+OK Pin for conference {} deleted\n", room.name);
+            return Ok(());
+        }
+        match args.first() {
+            Some(pin) if pin.bytes().all(|b| b.is_ascii_digit()) => {
+                (*pin).clone_into(&mut room.pin);
+                say!(out, "+OK Pin for conference {} set: {pin}\n", room.name);
+            }
+            _ => say!(out, "-ERR Invalid parameters:\n"),
+        }
+        Ok(())
+    }
+
+    /// A raw value; an unset one is empty, which becomes `-ERR no reply` on the wire.
+    pub(crate) fn get(&mut self, key: RoomKey, args: &[&str], out: &mut Answer) -> Handled {
+        let name = *args.first().ok_or(Syntax)?;
+        let Some(room) = self.rooms.get(&key) else { return Ok(()) };
+        match name {
+            "run_time" => say!(out, "{}", self.now.saturating_sub(room.created) / 1_000_000),
+            "count" => say!(out, "{}", room.size()),
+            "count_ghosts" => say!(out, "{}", room.ghosts),
+            "max_members" => say!(out, "{}", room.max_members),
+            "rate" => say!(out, "8000"),
+            "profile_name" => say!(out, "{}", room.profile),
+            "is_locked" => say!(out, "{}", if room.locked { "locked" } else { "" }),
+            "uuid" => say!(out, "{}", room.uuid),
+            "wait_mod" => {}
+            "sound_prefix" | "caller_id_name" | "caller_id_number" | "endconf_grace_time" => {
+                say!(out, "{}", room.settings.get(name).map_or("", String::as_str));
+            }
+            _ => return Err(Syntax),
+        }
+        Ok(())
+    }
+
+    /// Answers the old value.
+    pub(crate) fn set(&mut self, key: RoomKey, args: &[&str], out: &mut Answer) -> Handled {
+        let [name, value, ..] = args else { return Err(Syntax) };
+        let Some(room) = self.rooms.get_mut(&key) else { return Ok(()) };
+        match *name {
+            "max_members" => {
+                say!(out, "{}", room.max_members);
+                match u64::try_from(atoi(value)) {
+                    // One is refused as foolish.
+                    Ok(1) | Err(_) => {}
+                    Ok(max) => room.max_members = max,
+                }
+            }
+            "sound_prefix" | "caller_id_name" | "caller_id_number" | "endconf_grace_time" => {
+                let old = room.settings.insert((*name).to_owned(), (*value).to_owned());
+                say!(out, "{}", old.unwrap_or_default());
+            }
+            _ => return Err(Syntax),
+        }
+        Ok(())
+    }
+
+    /// A variable is in each later event of the conference, without a prefix.
+    pub(crate) fn variable(&mut self, key: RoomKey, word: &str, args: &[&str], out: &mut Answer) -> Handled {
+        let name = *args.first().ok_or(Syntax)?;
+        let Some(room) = self.rooms.get_mut(&key) else { return Ok(()) };
+        if word == "getvar" {
+            let value = room.variables.iter().find(|(n, _)| n == name).map_or("", |(_, v)| v.as_str());
+            say!(out, "{value}");
+        } else {
+            room.set_variable(name, &args.get(1..).unwrap_or_default().join(" "));
+            say!(out, "+OK\n");
+        }
+        Ok(())
+    }
+
+    pub(crate) fn door_sound(
+        &mut self,
+        key: RoomKey,
+        word: &str,
+        args: &[&str],
+        out: &mut Answer,
+    ) -> Handled {
+        let what = *args.first().ok_or(Syntax)?;
+        let Some(room) = self.rooms.get_mut(&key) else { return Ok(()) };
+        let side = if word == "enter_sound" { "enter" } else { "exit" };
+        let sound = if side == "enter" { &mut room.enter_sound } else { &mut room.exit_sound };
+        match what {
+            "on" | "off" => {
+                sound.on = what == "on";
+                say!(out, "+OK {} {side} sounds {what} ({})\n", room.name, sound.file);
+            }
+            "none" => {
+                sound.on = false;
+                sound.file.clear();
+                say!(out, "+OK {} {side} sound removed\n", room.name);
+            }
+            "file" => {
+                let file = args.get(1..).filter(|rest| !rest.is_empty()).ok_or(Syntax)?.join(" ");
+                say!(out, "+OK {} {side} sound file set to {file}\n", room.name);
+                sound.file = file;
+            }
+            _ => return Err(Syntax),
+        }
+        // The lines of `none` and of the exit sound's file were not recorded.
+        let (function, line) = match (side, what) {
+            ("enter", "on") => ("conference_api_sub_enter_sound", 3571),
+            ("enter", "off") => ("conference_api_sub_enter_sound", 3579),
+            ("enter", "none") => ("conference_api_sub_enter_sound", 3600),
+            ("enter", _) => ("conference_api_sub_enter_sound", 3591),
+            (_, "on") => ("conference_api_sub_exit_sound", 3520),
+            (_, "off") => ("conference_api_sub_exit_sound", 3528),
+            (_, "none") => ("conference_api_sub_exit_sound", 3549),
+            _ => ("conference_api_sub_exit_sound", 3540),
+        };
+        let action = match what {
+            "on" | "off" => format!("{side}-sounds-{what}"),
+            "none" => format!("{side}-sounds-none"),
+            _ => format!("{side}-sound-file-changed"),
+        };
+        self.fire_room(key, ("conference_api.c", function, line), &action, &[]);
+        Ok(())
+    }
+
+    /// Who does not hear or speak to whom. No event, whatever it does to the talking.
+    pub(crate) fn relate(&mut self, key: RoomKey, args: &[&str], out: &mut Answer) -> Handled {
+        let Some(room) = self.rooms.get_mut(&key) else { return Ok(()) };
+        let [members, others, rest @ ..] = args else {
+            for (a, b, what) in &room.relations {
+                let (speak, hear) =
+                    if *what == "nospeak" { ("NOSPEAK", "HEAR") } else { ("SPEAK", "NOHEAR") };
+                say!(out, "{a} -> {b} {speak} {hear}\n");
+            }
+            return Ok(());
+        };
+        let what = match rest.first().copied() {
+            Some("nospeak") => "nospeak",
+            Some("nohear") => "nohear",
+            Some("clear") | None => "clear",
+            Some(_) => return Err(Syntax),
+        };
+        for member in members.split(',').take(100) {
+            for other in others.split(',').take(100) {
+                self.relate_two(key, atoi(member), atoi(other), what, out);
+            }
+        }
+        Ok(())
+    }
+
+    fn relate_two(&mut self, key: RoomKey, a: i64, b: i64, what: &'static str, out: &mut Answer) {
+        let Some(room) = self.rooms.get_mut(&key) else { return };
+        let place = |id: i64| u32::try_from(id).ok().and_then(|id| Some((id, *room.by_id.get(&id)?)));
+        let (Some((id, at)), Some((other, _))) = (place(a), place(b)) else {
+            return say!(out, "-ERR relationship {a}->{b} not found.\n");
+        };
+        if what == "clear" {
+            let before = room.relations.len();
+            room.relations.retain(|(x, y, _)| (*x, *y) != (id, other));
+            match room.relations.len() < before {
+                true => say!(out, "+OK relationship {a}->{b} cleared.\n"),
+                false => say!(out, "-ERR relationship {a}->{b} not found.\n"),
+            }
+            return;
+        }
+        room.relations.insert((id, other, what));
+        if let Some(member) = room.members.get_mut(&at).filter(|_| what == "nospeak") {
+            member.talking = false;
+        }
+        say!(out, "+OK {a}->{b} {what} set\n");
+    }
+}
