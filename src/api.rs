@@ -36,7 +36,7 @@ pub use dispatch::Api;
 pub use envelope::Envelope;
 pub use error::ApiError;
 pub use limits::Limits;
-pub use request::{EntityTags, Query, Request};
+pub use request::{Query, Request};
 pub use response::{Page, Response};
 pub use router::{Access, Asking, Gate, Handler, HandlerFuture, Params, Route, Router, RouterError};
 pub use server::{BindError, Server, Stopped};

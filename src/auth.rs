@@ -20,11 +20,10 @@ mod authenticator;
 mod credentials;
 mod principal;
 mod scopes;
-mod secret;
 
+pub use crate::secret::Secret;
 pub use crate::store::{AccountId, CredentialKind, InvalidAccountId};
 pub use authenticator::{AuthError, Authenticator, CACHE_TIME, GRACE_TIME, SHORT_LIVED};
 pub use credentials::{Credential, Credentials, Issued, NewCredential};
 pub use principal::{Access, Principal};
 pub use scopes::{InvalidScopes, Scope, Scopes};
-pub use secret::Secret;

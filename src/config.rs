@@ -14,7 +14,6 @@ mod check;
 mod environment;
 mod error;
 mod node;
-mod secret;
 mod sections;
 mod strict;
 
@@ -24,10 +23,10 @@ use ::config::builder::DefaultState;
 use ::config::{ConfigBuilder, File, FileFormat};
 use serde::Deserialize;
 
+pub use crate::secret::Secret;
 pub use environment::Environment;
 pub use error::{ConfigError, Problem};
 pub use node::{Node, PasswordError};
-pub use secret::Secret;
 pub use sections::{Api, Conference, Database, Esl, Log, LogFormat, Timestamps};
 
 use error::Place;

@@ -23,6 +23,7 @@ pub mod hub;
 pub mod model;
 pub mod node;
 pub mod registry;
+pub mod secret;
 pub mod sim;
 pub mod store;
 pub mod switchboard;

@@ -11,7 +11,8 @@ use hyper::upgrade::OnUpgrade;
 use serde_json::{Map, Value};
 
 use super::{ApiError, Envelope, Params};
-use crate::config::Secret;
+use crate::documents::EtagList;
+use crate::secret::Secret;
 
 /// The longest `X-Request-ID` of a client that is kept.
 const MAX_REQUEST_ID: usize = 128;
@@ -115,13 +116,13 @@ impl Request {
     }
 
     /// `If-Match`; `None` if the header is missing.
-    pub fn if_match(&self) -> Option<EntityTags> {
-        EntityTags::of(&self.headers, IF_MATCH, false)
+    pub fn if_match(&self) -> Option<EtagList> {
+        entity_tags(&self.headers, IF_MATCH)
     }
 
     /// `If-None-Match`; `None` if the header is missing.
-    pub fn if_none_match(&self) -> Option<EntityTags> {
-        EntityTags::of(&self.headers, IF_NONE_MATCH, true)
+    pub fn if_none_match(&self) -> Option<EtagList> {
+        entity_tags(&self.headers, IF_NONE_MATCH)
     }
 
     /// The connection beneath, if the client asked for an upgrade; once. It resolves after the
@@ -129,6 +130,12 @@ impl Request {
     pub fn take_upgrade(&mut self) -> Option<OnUpgrade> {
         self.upgrade.take()
     }
+}
+
+/// A header that may come in several lines, which mean the same as one with commas (RFC 9110, 5.3).
+fn entity_tags(headers: &HeaderMap, name: HeaderName) -> Option<EtagList> {
+    let lines: Vec<&str> = headers.get_all(name).iter().filter_map(|value| value.to_str().ok()).collect();
+    (!lines.is_empty()).then(|| EtagList::parse(&lines.join(",")))
 }
 
 fn no_data() -> ApiError {
@@ -160,43 +167,6 @@ impl Query {
     /// All pairs in their order.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
         self.0.iter().map(|(key, value)| (key.as_str(), value.as_str()))
-    }
-}
-
-/// The content of `If-Match` or `If-None-Match`.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum EntityTags {
-    /// `*`: whatever exists.
-    Any,
-    /// These, without their quotes.
-    Listed(Vec<String>),
-}
-
-impl EntityTags {
-    fn of(headers: &HeaderMap, name: HeaderName, take_weak: bool) -> Option<Self> {
-        let mut values = headers.get_all(name).iter().peekable();
-        values.peek()?;
-        let mut tags = Vec::new();
-        for tag in values.filter_map(|value| value.to_str().ok()).flat_map(|value| value.split(',')) {
-            let tag = tag.trim();
-            if tag == "*" {
-                return Some(Self::Any);
-            }
-            // A weak tag never matches in `If-Match` (RFC 9110, 13.1.1).
-            let tag = if take_weak { tag.strip_prefix("W/").unwrap_or(tag) } else { tag };
-            // Clients in the field send the bare revision too.
-            let bare = tag.strip_prefix('"').and_then(|tag| tag.strip_suffix('"')).unwrap_or(tag);
-            tags.push(bare.to_owned());
-        }
-        Some(Self::Listed(tags))
-    }
-
-    /// Whether a thing of this revision is meant.
-    pub fn matches(&self, revision: &str) -> bool {
-        match self {
-            Self::Any => true,
-            Self::Listed(tags) => tags.iter().any(|tag| tag == revision),
-        }
     }
 }
 
@@ -271,10 +241,14 @@ mod tests {
     #[test]
     fn entity_tags_match_strongly_or_weakly_as_the_header_asks() {
         let headers = headers(&[("if-match", "W/\"1-a\", \"2-b\",3-c"), ("if-none-match", "W/\"1-a\"")]);
-        let if_match = EntityTags::of(&headers, IF_MATCH, false).unwrap();
-        assert!(!if_match.matches("1-a") && if_match.matches("2-b") && if_match.matches("3-c"));
-        let if_none_match = EntityTags::of(&headers, IF_NONE_MATCH, true).unwrap();
-        assert!(if_none_match.matches("1-a") && !if_none_match.matches("2-b"));
-        assert_eq!(EntityTags::of(&HeaderMap::new(), IF_MATCH, false), None);
+        let if_match = entity_tags(&headers, IF_MATCH).unwrap();
+        assert!(
+            !if_match.matches_strongly("1-a")
+                && if_match.matches_strongly("2-b")
+                && if_match.matches_strongly("3-c")
+        );
+        let if_none_match = entity_tags(&headers, IF_NONE_MATCH).unwrap();
+        assert!(if_none_match.matches_weakly("1-a") && !if_none_match.matches_weakly("2-b"));
+        assert_eq!(entity_tags(&HeaderMap::new(), IF_MATCH), None);
     }
 }

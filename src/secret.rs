@@ -71,7 +71,7 @@ struct SecretVisitor;
 
 impl SecretVisitor {
     fn refused<E: Error>() -> Result<Secret, E> {
-        Err(E::custom("a secret must be a string in quotes"))
+        Err(E::custom("expected a string: put it in quotes, also if it looks like a number"))
     }
 }
 
