@@ -15,8 +15,10 @@
 //!   error       every refusal of the contract
 //! ```
 //!
-//! Architecture Invariant: nothing here knows the Event Socket, the registry or SQL, and nothing
-//! here decides who may do what: that is the [`Gate`], which the owner of the context brings.
+//! What the paths answer is in `resources`, a file for each.
+//!
+//! Architecture Invariant: outside `resources` nothing here knows conferences, the registry or documents,
+//! and nothing decides who may do what: that is the [`Gate`], which the owner of the context brings.
 
 mod body;
 mod connection;
@@ -28,6 +30,7 @@ mod limits;
 mod negotiate;
 mod path;
 mod request;
+pub mod resources;
 mod response;
 mod router;
 mod server;

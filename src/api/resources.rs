@@ -1,0 +1,97 @@
+//! The resources: what the paths answer. One file for each.
+//!
+//! | path under `/v2` | methods | file |
+//! |---|---|---|
+//! | `/accounts/{A}/conferences` | GET, PUT | `conferences` |
+//! | `/accounts/{A}/conferences/{C}` | GET, POST, PATCH, DELETE; PUT (lock, unlock) | `conferences`, `actions` |
+//! | `/accounts/{A}/conferences/{C}/participants` | GET; PUT (mute ... kick) | `participants`, `actions` |
+//! | `/accounts/{A}/conferences/{C}/participants/{P}` | GET; PUT (mute ... kick) | `participants`, `actions` |
+//! | `/api_auth` | PUT | `tokens` |
+//! | `/schemas/conferences` | GET | `schemas` |
+//! | `/nodes` | GET | `nodes` |
+//!
+//! and, outside `/v2`, `/healthz` and `/readyz` for whoever watches the process.
+//!
+//! Architecture Invariant: handlers know documents, the registry and the switchboard; none knows the
+//! Event Socket or SQL.
+
+mod actions;
+mod conferences;
+mod gate;
+mod nodes;
+mod participants;
+mod ready;
+mod schemas;
+mod tokens;
+mod view;
+mod whose;
+
+use std::sync::Arc;
+
+use super::{ApiError, Router, health};
+use crate::auth::{AccountId, Authenticator};
+use crate::config;
+use crate::documents::{DocumentError, Documents};
+use crate::registry::Registry;
+use crate::store::{Store, StoreError};
+use crate::switchboard::Switchboard;
+
+pub use gate::Caller;
+
+/// What the handlers work with.
+pub struct Context {
+    /// Who is in which conference.
+    pub registry: Arc<Registry>,
+    /// Does actions.
+    pub switchboard: Switchboard,
+    /// Conference documents.
+    pub documents: Documents,
+    /// Tokens and keys.
+    pub authenticator: Authenticator,
+    /// Asked whether it answers.
+    pub store: Arc<dyn Store>,
+    /// Whose conferences without a tag are.
+    pub default_account: Option<AccountId>,
+    /// How times are written.
+    pub timestamps: config::Timestamps,
+}
+
+/// The table of all paths.
+///
+/// # Errors
+/// If two lines of it contradict each other.
+pub fn router() -> Result<Router<Context>, super::RouterError> {
+    let routes = health::routes()
+        .into_iter()
+        .chain(conferences::routes())
+        .chain(actions::routes())
+        .chain(participants::routes())
+        .chain(tokens::routes())
+        .chain(schemas::routes())
+        .chain(nodes::routes())
+        .chain(ready::routes());
+    Router::new(routes)
+}
+
+impl From<StoreError> for ApiError {
+    fn from(error: StoreError) -> Self {
+        if error.is_unavailable() { Self::datastore_unavailable(error) } else { Self::internal(error) }
+    }
+}
+
+impl From<DocumentError> for ApiError {
+    fn from(error: DocumentError) -> Self {
+        if let Some(errors) = error.field_errors()
+            && let serde_json::Value::Object(fields) = errors.to_value()
+        {
+            return Self::validation(fields);
+        }
+        match error {
+            DocumentError::NotFound { id } => Self::not_found(id),
+            DocumentError::Conflict { expected, current } => Self::conflict(expected, current),
+            DocumentError::PreconditionFailed => Self::precondition_failed(),
+            DocumentError::Store(error) => error.into(),
+            error => Self::internal(error),
+        }
+    }
+}

@@ -1,0 +1,180 @@
+//! Conference documents with what runs of them.
+//!
+//! * `GET /v2/accounts/{A}/conferences`: documents by id, then ad-hoc conferences by name; `page_size`,
+//!   `start_key`, `filter_name`, `filter_owner_id`, `paginate=false`.
+//! * `PUT /v2/accounts/{A}/conferences`: creates one.
+//! * `GET|POST|PATCH|DELETE /v2/accounts/{A}/conferences/{C}`: reads, replaces, merges, deletes.
+
+use std::sync::Arc;
+
+use http::Method;
+use serde_json::{Map, Value};
+
+use super::view::{Realtime, with_sequence};
+use super::whose::Found;
+use super::{Caller, Context};
+use crate::api::{Access, ApiError, Page, Query, Request, Response, Route};
+use crate::documents::{Condition, Document, DocumentQuery};
+use crate::model::Moment;
+
+const LIST: &str = "/v2/accounts/{A}/conferences";
+const ONE: &str = "/v2/accounts/{A}/conferences/{C}";
+
+/// Items of a page, unless the client asks for another number.
+const PAGE: u32 = 50;
+/// Items of a page at most.
+const LARGEST_PAGE: u32 = 500;
+/// What the key of an ad-hoc conference begins with: no id of a document does.
+const AD_HOC: char = '~';
+
+pub(super) fn routes() -> Vec<Route<Context>> {
+    vec![
+        Route::new(Method::GET, LIST, "list_conferences", Access::Read, list),
+        Route::new(Method::PUT, LIST, "create_conference", Access::Write, create),
+        Route::new(Method::GET, ONE, "get_conference", Access::Read, get),
+        Route::new(Method::POST, ONE, "replace_conference", Access::Write, replace),
+        Route::new(Method::PATCH, ONE, "patch_conference", Access::Write, patch),
+        Route::new(Method::DELETE, ONE, "delete_conference", Access::Write, delete),
+    ]
+}
+
+async fn list(context: Arc<Context>, caller: Caller, request: Request) -> Result<Response, ApiError> {
+    let asked = Asked::of(request.query())?;
+    let now = Moment::now();
+    let mut lines: Vec<Map<String, Value>> = Vec::new();
+    let mut next = None;
+    if !asked.begins_with_ad_hoc() {
+        let page = context.documents.list(caller.account()?, &asked.documents()).await?;
+        next = page.next_start_key;
+        for document in page.documents {
+            let instances = context.registry.conference(&document.id).to_vec();
+            let found = Found { id: document.id.clone(), document: Some(document), instances };
+            lines.push(context.conference_line(&found, now));
+        }
+    }
+    if next.is_none() && asked.owner_id.is_none() {
+        for found in context.ad_hoc_conferences(&caller).await? {
+            if !asked.wants_ad_hoc(&found.id) {
+                continue;
+            }
+            if asked.page_size.is_some_and(|size| lines.len() >= size as usize) {
+                next = Some(format!("{AD_HOC}{}", found.id));
+                break;
+            }
+            lines.push(context.conference_line(&found, now));
+        }
+    }
+    let page = Page { page_size: lines.len(), start_key: asked.start_key, next_start_key: next };
+    Ok(Response::ok(&lines)?.page(page))
+}
+
+/// What a list was asked for.
+struct Asked {
+    start_key: Option<String>,
+    /// `None`: everything at once.
+    page_size: Option<u32>,
+    name: Option<String>,
+    owner_id: Option<String>,
+}
+
+impl Asked {
+    fn of(query: &Query) -> Result<Self, ApiError> {
+        let size = match query.get("page_size") {
+            None => PAGE,
+            Some(text) => match text.parse::<u32>() {
+                Ok(size) if size > 0 => size.min(LARGEST_PAGE),
+                _ => return Err(ApiError::invalid_request("page_size is not a number from 1 to 500")),
+            },
+        };
+        let text = |key| query.get(key).filter(|text| !text.is_empty()).map(str::to_owned);
+        Ok(Self {
+            start_key: text("start_key"),
+            page_size: (query.get("paginate") != Some("false")).then_some(size),
+            name: text("filter_name"),
+            owner_id: text("filter_owner_id"),
+        })
+    }
+
+    fn begins_with_ad_hoc(&self) -> bool {
+        self.start_key.as_ref().is_some_and(|key| key.starts_with(AD_HOC))
+    }
+
+    fn documents(&self) -> DocumentQuery {
+        DocumentQuery {
+            start_key: self.start_key.clone(),
+            page_size: self.page_size,
+            name: self.name.clone(),
+            owner_id: self.owner_id.clone(),
+        }
+    }
+
+    fn wants_ad_hoc(&self, name: &str) -> bool {
+        let begun = self.start_key.as_ref().and_then(|key| key.strip_prefix(AD_HOC));
+        begun.is_none_or(|first| name >= first) && self.name.as_deref().is_none_or(|wanted| wanted == name)
+    }
+}
+
+async fn create(context: Arc<Context>, caller: Caller, mut request: Request) -> Result<Response, ApiError> {
+    let data = Value::Object(request.take_data()?);
+    let document = context.documents.create(caller.account()?, data).await?;
+    answer(&context, document, Response::created)
+}
+
+async fn get(context: Arc<Context>, caller: Caller, request: Request) -> Result<Response, ApiError> {
+    let found = context.find(&caller, request.param("C")?).await?;
+    if let Some(document) = &found.document
+        && found.instances.is_empty()
+        && request.if_none_match().is_some_and(|known| known.matches_weakly(&document.revision))
+    {
+        return Ok(Response::not_modified(document.revision.as_str()));
+    }
+    show(&context, &found, Response::ok)
+}
+
+async fn replace(context: Arc<Context>, caller: Caller, mut request: Request) -> Result<Response, ApiError> {
+    let data = Value::Object(request.take_data()?);
+    let (id, condition) = (request.param("C")?, condition(&request));
+    let document = context.documents.replace(caller.account()?, id, data, &condition).await?;
+    answer(&context, document, Response::ok)
+}
+
+async fn patch(context: Arc<Context>, caller: Caller, mut request: Request) -> Result<Response, ApiError> {
+    let data = Value::Object(request.take_data()?);
+    let (id, condition) = (request.param("C")?, condition(&request));
+    let document = context.documents.patch(caller.account()?, id, data, &condition).await?;
+    answer(&context, document, Response::ok)
+}
+
+async fn delete(context: Arc<Context>, caller: Caller, request: Request) -> Result<Response, ApiError> {
+    let condition = condition(&request);
+    let document = context.documents.delete(caller.account()?, request.param("C")?, &condition).await?;
+    answer(&context, document, Response::ok)
+}
+
+fn condition(request: &Request) -> Condition {
+    Condition { if_match: request.if_match(), revision: request.revision().map(str::to_owned) }
+}
+
+fn answer(
+    context: &Context,
+    document: Document,
+    response: impl FnOnce(&Map<String, Value>) -> Result<Response, ApiError>,
+) -> Result<Response, ApiError> {
+    let instances = context.registry.conference(&document.id).to_vec();
+    show(context, &Found { id: document.id.clone(), document: Some(document), instances }, response)
+}
+
+fn show(
+    context: &Context,
+    found: &Found,
+    response: impl FnOnce(&Map<String, Value>) -> Result<Response, ApiError>,
+) -> Result<Response, ApiError> {
+    let now = Moment::now();
+    let realtime = Realtime::of(&found.instances, now);
+    let response = response(&context.conference_view(found, &realtime, now))?;
+    let response = match &found.document {
+        Some(document) => response.revision(document.revision.as_str()),
+        None => response,
+    };
+    Ok(with_sequence(response, &realtime.sequence))
+}

@@ -1,0 +1,60 @@
+//! Who may pass: tokens to callers.
+
+use super::Context;
+use crate::api::{Access, ApiError, Asking, Gate};
+use crate::auth::{self, AccountId, AuthError, Principal, Scope};
+
+/// Who asks.
+#[derive(Debug, Clone)]
+pub struct Caller {
+    /// Whose token it is; `None` where no token is needed.
+    pub principal: Option<Principal>,
+    /// The account of the path.
+    pub account: Option<AccountId>,
+}
+
+impl Caller {
+    /// The account of the path.
+    pub(super) fn account(&self) -> Result<&AccountId, ApiError> {
+        self.account.as_ref().ok_or_else(|| ApiError::internal("the path has no account"))
+    }
+
+    /// Whether the caller may see what belongs to nobody yet.
+    pub(super) fn is_superuser(&self) -> bool {
+        self.principal.as_ref().is_some_and(Principal::is_superuser)
+    }
+}
+
+impl Gate for Context {
+    type Caller = Caller;
+
+    async fn admit(&self, asking: Asking<'_>) -> Result<Caller, ApiError> {
+        if asking.access == Access::Open {
+            return Ok(Caller { principal: None, account: None });
+        }
+        let token = asking.token.ok_or_else(ApiError::invalid_credentials)?;
+        let principal = match self.authenticator.authenticate(token.expose()).await {
+            Ok(principal) => principal,
+            Err(AuthError::Store(error)) => return Err(error.into()),
+            Err(error) => return Err(ApiError::invalid_credentials().with_private(error)),
+        };
+        let scope = match asking.access {
+            Access::Read => Scope::Read,
+            Access::Control => Scope::Control,
+            Access::Write => Scope::Write,
+            Access::Open | Access::Superuser => {
+                let passes = principal.is_superuser();
+                let caller = Caller { principal: Some(principal), account: None };
+                return if passes { Ok(caller) } else { Err(ApiError::forbidden()) };
+            }
+        };
+        let named = asking.params.get("A").unwrap_or_default();
+        // What is no account id is nobody's account: the same answer as for somebody else's.
+        let account: AccountId = named.parse().map_err(|_| ApiError::not_found(named))?;
+        match principal.may(&account, scope) {
+            auth::Access::Allowed => Ok(Caller { principal: Some(principal), account: Some(account) }),
+            auth::Access::Hidden => Err(ApiError::not_found(named)),
+            auth::Access::Forbidden => Err(ApiError::forbidden()),
+        }
+    }
+}

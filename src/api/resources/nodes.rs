@@ -1,0 +1,50 @@
+//! `GET /v2/nodes`: how the FreeSWITCH nodes are doing; for superusers.
+
+use std::sync::Arc;
+
+use http::Method;
+use serde_json::json;
+
+use super::{Caller, Context};
+use crate::api::{Access, ApiError, Request, Response, Route};
+use crate::registry::NodeCondition;
+
+pub(super) fn routes() -> Vec<Route<Context>> {
+    vec![Route::new(Method::GET, "/v2/nodes", "list_nodes", Access::Superuser, list)]
+}
+
+/// The word for how far a node is known.
+pub(super) fn word(condition: NodeCondition) -> &'static str {
+    match condition {
+        NodeCondition::Unlisted => "unlisted",
+        NodeCondition::Followed => "followed",
+        NodeCondition::Lost => "lost",
+    }
+}
+
+async fn list(context: Arc<Context>, _caller: Caller, _request: Request) -> Result<Response, ApiError> {
+    let conditions = context.registry.nodes();
+    let running = context.registry.conferences();
+    let nodes: Vec<_> = context
+        .switchboard
+        .nodes()
+        .values()
+        .map(|node| {
+            let status = node.status();
+            let here: Vec<_> = running.iter().filter(|conference| conference.node == *node.name()).collect();
+            json!({
+                "name": **node.name(),
+                "state": word(conditions.get(node.name()).copied().unwrap_or_default()),
+                "events_connected": status.events_connected,
+                "commands_connected": status.commands_connected,
+                "version": status.version.map(|version| version.to_string()),
+                "core_uuid": status.core,
+                "connections": status.connections,
+                "trouble": status.trouble,
+                "conferences": here.len(),
+                "participants": here.iter().map(|conference| conference.len()).sum::<usize>(),
+            })
+        })
+        .collect();
+    Response::ok(&nodes)
+}

@@ -1,0 +1,39 @@
+//! `GET /readyz`: whether the daemon can do its work; 503 and why, if it cannot.
+//!
+//! Ready means that the database answers and that each node is either followed or known to be out of
+//! reach: one dead switch does not take the others' conferences away.
+
+use std::sync::Arc;
+
+use http::{Method, StatusCode};
+use serde_json::{Map, Value, json};
+
+use super::{Caller, Context};
+use crate::api::{Access, ApiError, Request, Response, Route};
+use crate::registry::NodeCondition;
+
+pub(super) fn routes() -> Vec<Route<Context>> {
+    vec![Route::new(Method::GET, "/readyz", "readyz", Access::Open, readyz)]
+}
+
+async fn readyz(context: Arc<Context>, _caller: Caller, _request: Request) -> Result<Response, ApiError> {
+    let datastore = context.store.check().await;
+    let conditions = context.registry.nodes();
+    let mut ready = datastore.is_ok();
+    let mut nodes = Map::new();
+    for (name, node) in context.switchboard.nodes() {
+        let condition = conditions.get(name).copied().unwrap_or_default();
+        ready &= condition != NodeCondition::Unlisted || node.status().trouble.is_some();
+        nodes.insert(name.to_string(), Value::from(super::nodes::word(condition)));
+    }
+    if let Err(error) = &datastore {
+        tracing::debug!("not ready: {error}");
+    }
+    let data = json!({
+        "ready": ready,
+        "datastore": if datastore.is_ok() { "ok" } else { "unavailable" },
+        "nodes": nodes,
+    });
+    let status = if ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
+    Ok(Response::ok(&data)?.with_status(status))
+}
