@@ -15,9 +15,11 @@
 //!
 //! * [`text`]: percent-encoding, frames, dates. * [`events`]: an event as ordered header lines.
 //! * [`world`]: conferences and members without I/O, clock or global randomness.
+//! * [`capture`]: recordings of a real switch.
 //! * [`session`], [`subscription`]: one client's conversation, without sockets.
 //! * [`switch`]: the server around a world; [`faults`]: how it misbehaves on request.
 
+pub mod capture;
 pub mod dice;
 pub mod events;
 pub mod faults;

@@ -83,7 +83,8 @@ pub struct WorldOptions {
     pub sequence: u64,
     /// From `kick`, `hup`, `transfer` or a hang-up to `del-member`.
     pub departure: u64,
-    /// Up to this much more, at random, so that those leaving together leave in another order.
+    /// Up to this much more, at random, for this and for the mixer's step: then those who leave together leave
+    /// in another order.
     pub departure_jitter: u64,
     /// The mixer's step: from an empty floor to `floor-change`, from the last `del-member` to
     /// `conference-destroy`.

@@ -38,7 +38,8 @@ impl World {
         }
         let Some(room) = self.rooms.get_mut(&key).filter(|room| !room.tick_pending) else { return };
         room.tick_pending = true;
-        self.schedule(self.options.tick, Task::Tick(key));
+        let wait = self.options.tick + self.dice.below(self.options.departure_jitter);
+        self.schedule(wait, Task::Tick(key));
     }
 
     /// An empty floor goes to the newest member, muted or not. A holder that is silent loses it to one
@@ -185,7 +186,8 @@ impl World {
 
     fn destroy_when_empty(&mut self, key: RoomKey) {
         if self.rooms.get(&key).is_some_and(|room| room.members.is_empty()) {
-            self.schedule(self.options.tick, Task::Destroy(key));
+            let wait = self.options.tick + self.dice.below(self.options.departure_jitter);
+            self.schedule(wait, Task::Destroy(key));
         }
     }
 

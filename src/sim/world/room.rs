@@ -46,6 +46,8 @@ pub(crate) struct Member {
 /// A file being recorded: a member without a call in FreeSWITCH, a line in lists.
 #[derive(Debug, Clone)]
 pub(crate) struct Recording {
+    /// Among the members: lists show both in one order.
+    pub(crate) place: Place,
     pub(crate) path: String,
     pub(crate) since: u64,
     pub(crate) paused: bool,
@@ -68,6 +70,12 @@ pub(crate) struct Playback {
 pub(crate) struct DoorSound {
     pub(crate) on: bool,
     pub(crate) file: String,
+}
+
+/// What a list shows.
+pub(crate) enum Node<'a> {
+    Caller(&'a Member),
+    Recording(&'a Recording),
 }
 
 /// A running conference.
@@ -160,6 +168,19 @@ impl Room {
     /// Those a command can reach and a list shows, newest first.
     pub(crate) fn listed(&self, now: u64) -> impl Iterator<Item = (Place, &Member)> {
         self.members.iter().rev().map(|(place, m)| (*place, m)).filter(move |(_, m)| m.listed_from <= now)
+    }
+
+    /// All of a list, newest first: members that can be found, and recordings.
+    pub(crate) fn nodes(&self, now: u64) -> impl Iterator<Item = Node<'_>> {
+        let mut recordings = self.recordings.iter().rev().peekable();
+        let mut members = self.listed(now).peekable();
+        std::iter::from_fn(move || {
+            let member = members.peek().map(|(place, _)| *place);
+            match recordings.next_if(|r| member.is_none_or(|place| r.place > place)) {
+                Some(recording) => Some(Node::Recording(recording)),
+                None => members.next().map(|(_, member)| Node::Caller(member)),
+            }
+        })
     }
 
     pub(crate) fn set_variable(&mut self, name: &str, value: &str) {
