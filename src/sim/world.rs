@@ -31,13 +31,13 @@ pub use call::{Caller, Flags};
 pub use people::Rejected;
 pub use truth::{MemberTruth, RoomTruth};
 
-pub(crate) use call::Call;
+pub(crate) use call::{Call, channel_lines};
 pub(crate) use room::{Member, Playback, Recording, Room};
 
 use super::dice::Dice;
 use super::events::{Event, Lines};
 use std::cmp::Reverse;
-use std::collections::{BTreeMap, BinaryHeap, HashMap};
+use std::collections::{BTreeMap, BinaryHeap, HashMap, HashSet};
 
 /// How a switch calls itself in each of its events.
 #[derive(Debug, Clone)]
@@ -168,6 +168,15 @@ pub(crate) enum Task {
     },
 }
 
+/// What has been, by `Conference-Unique-ID` and call id.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Past {
+    /// Conferences whose `conference-destroy` was recorded.
+    pub(crate) ended: HashSet<String>,
+    /// Conferences and calls that a command has ended: their recording goes on without being told.
+    pub(crate) taken_out: HashSet<String>,
+}
+
 /// The state of one switch. See the module.
 #[derive(Debug, Clone)]
 pub struct World {
@@ -182,7 +191,7 @@ pub struct World {
     next_member: u32,
     next_key: u64,
     pub(crate) rooms: BTreeMap<RoomKey, Room>,
-    names: HashMap<String, RoomKey>,
+    pub(crate) names: HashMap<String, RoomKey>,
     pub(crate) calls: HashMap<String, Call>,
     sessions: u64,
     tasks: BinaryHeap<Reverse<(u64, u64, Task)>>,
@@ -193,6 +202,8 @@ pub struct World {
     globals: BTreeMap<String, String>,
     /// A world that follows a recording: floor and voices change only as recorded.
     pub(crate) following: bool,
+    /// What a recording has told of conferences that have ended, and what commands have taken out of it.
+    pub(crate) past: Past,
 }
 
 impl World {
@@ -219,6 +230,7 @@ impl World {
             hash: BTreeMap::new(),
             globals: BTreeMap::new(),
             following: false,
+            past: Past::default(),
             options,
         };
         world.write_identity();
@@ -273,6 +285,13 @@ impl World {
     pub(crate) fn schedule(&mut self, after: u64, task: Task) {
         self.next_task += 1;
         self.tasks.push(Reverse((self.now.saturating_add(after), self.next_task, task)));
+    }
+
+    /// Changes who the switch says it is, for a world that speaks in the name of a recorded one.
+    pub(crate) fn impersonate(&mut self, core_uuid: &str, identity: Identity) {
+        core_uuid.clone_into(&mut self.core_uuid);
+        self.options.identity = identity;
+        self.write_identity();
     }
 
     fn write_identity(&mut self) {

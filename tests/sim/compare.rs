@@ -2,6 +2,7 @@
 //!
 //! Names and order of all headers, and all values but those below. Ids that each switch draws for itself
 //! must stand for the same thing throughout.
+#![allow(dead_code)] // Each test uses its part.
 
 use super::stage::text;
 use convened::sim::events::Event;

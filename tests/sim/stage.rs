@@ -3,6 +3,7 @@
 //! From outside came callers (read off their `add-member`), voices (`start-talking`, `stop-talking`: sound
 //! cannot be known), hang-ups, the recording client's commands, and in some recordings the commands of a
 //! second client, which only their events show. Everything else must come out of the look-alike.
+#![allow(dead_code)] // Each test uses its part.
 
 use convened::sim::capture::{Capture, Said};
 use convened::sim::events::Event;

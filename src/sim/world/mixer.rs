@@ -129,6 +129,9 @@ impl World {
         if let Some(call) = self.calls.get_mut(&member.call) {
             call.seat = None;
         }
+        if self.following {
+            self.past.taken_out.insert(member.call.clone());
+        }
         let Some(room) = self.rooms.get_mut(&key) else { return };
         room.relations.retain(|(a, b, _)| *a != member.id && *b != member.id);
         if member.endconf || room.members.is_empty() {
@@ -202,6 +205,8 @@ impl World {
         self.burn(1);
         let spot = ("mod_conference.c", "conference_thread_run", 863);
         self.fire_room(key, spot, "conference-destroy", &[]);
-        self.rooms.remove(&key);
+        if let Some(room) = self.rooms.remove(&key).filter(|_| self.following) {
+            self.past.taken_out.insert(room.uuid);
+        }
     }
 }

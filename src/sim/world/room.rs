@@ -3,7 +3,7 @@
 //! Plain data and small questions; changing it and telling about it is done by the neighbours.
 
 use super::{Place, RoomKey};
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 /// A member of a conference.
 #[derive(Debug, Clone)]
@@ -103,10 +103,43 @@ pub(crate) struct Room {
     pub(crate) enter_sound: DoorSound,
     pub(crate) exit_sound: DoorSound,
     /// Who may not hear or speak to whom: (member, other, `nospeak` or `nohear`).
-    pub(crate) relations: HashSet<(u32, u32, &'static str)>,
+    pub(crate) relations: BTreeSet<(u32, u32, &'static str)>,
     pub(crate) tick_pending: bool,
     /// Ended: no command finds it, its last events are still to come.
     pub(crate) ended: bool,
+}
+
+impl Member {
+    /// Somebody who has just sat down.
+    pub(crate) fn new(id: u32, call: &str, now: u64) -> Self {
+        Self {
+            id,
+            call: call.to_owned(),
+            hear: true,
+            speak: true,
+            talking: false,
+            hold: false,
+            mute_detect: false,
+            moderator: false,
+            ghost: false,
+            endconf: false,
+            mandatory_endconf: false,
+            energy_level: 100,
+            current_energy: 0,
+            volume_in: 0,
+            volume_out: 0,
+            joined: now,
+            listed_from: now,
+            last_talked: None,
+            talking_since: now,
+            voice: false,
+            kicked: false,
+            departing: false,
+            transfer: None,
+            last_sequence: 0,
+            reserved: None,
+        }
+    }
 }
 
 impl Room {
@@ -132,7 +165,7 @@ impl Room {
             playing: Vec::new(),
             enter_sound: DoorSound { on: true, file: String::new() },
             exit_sound: DoorSound { on: true, file: String::new() },
-            relations: HashSet::new(),
+            relations: BTreeSet::new(),
             tick_pending: false,
             ended: false,
         }
