@@ -36,6 +36,7 @@ pub(crate) use room::{Member, Playback, Recording, Room};
 
 use super::dice::Dice;
 use super::events::{Event, Lines};
+use super::text;
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BinaryHeap, HashMap, HashSet};
 
@@ -187,6 +188,8 @@ pub struct World {
     core_uuid: String,
     /// `Core-UUID` and the other lines that are the same in each event.
     identity: Lines,
+    /// The dates of the second it is.
+    dates: Lines,
     pub(crate) sequence: u64,
     next_member: u32,
     next_key: u64,
@@ -217,6 +220,7 @@ impl World {
             started: options.started,
             core_uuid,
             identity: Lines::new(),
+            dates: Lines::new(),
             sequence: options.sequence,
             next_member: options.first_member_id.max(1),
             next_key: 1,
@@ -234,6 +238,7 @@ impl World {
             options,
         };
         world.write_identity();
+        world.write_dates();
         world
     }
 
@@ -264,10 +269,26 @@ impl World {
     pub fn advance(&mut self, now: u64) {
         while self.next_due().is_some_and(|due| due <= now) {
             let Some(Reverse((due, _, task))) = self.tasks.pop() else { break };
-            self.now = self.now.max(due);
+            self.set_time(due);
             self.perform(task);
         }
-        self.now = self.now.max(now);
+        self.set_time(now);
+    }
+
+    /// Time does not go back.
+    fn set_time(&mut self, now: u64) {
+        let before = self.now;
+        self.now = before.max(now);
+        if before / 1_000_000 != self.now / 1_000_000 {
+            self.write_dates();
+        }
+    }
+
+    fn write_dates(&mut self) {
+        let mut dates = Lines::new();
+        dates.push("Event-Date-Local", text::date_local(self.now));
+        dates.push("Event-Date-GMT", text::date_gmt(self.now));
+        self.dates = dates;
     }
 
     /// Lets everything happen that is still to happen by itself; the time moves to the last of it.
