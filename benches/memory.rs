@@ -32,7 +32,10 @@ fn fill(in_each: u64) -> (Arc<Registry>, Writer<()>) {
             member: Some(MemberFacts {
                 call_id: format!("a037b0ab-5135-41c6-948a-{n:012x}").into(),
                 member_id: u32::try_from(n).unwrap_or(u32::MAX),
-                state: MemberState::default().with(Flag::Hear, true).with(Flag::Speak, true).with_energy_level(100),
+                state: MemberState::default()
+                    .with(Flag::Hear, true)
+                    .with(Flag::Speak, true)
+                    .with_energy_level(100),
                 caller_name: format!("Participant {n}").into(),
                 caller_number: format!("1555{n:07}").into(),
                 account: None,
