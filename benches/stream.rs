@@ -1,25 +1,27 @@
 //! The whole way of an event, from the socket to the applied state, in time of the processor.
 //!
 //! The simulated switch plays `fixtures/captures/busy.jsonl.gz` again and again, each time with other calls and
-//! conferences, as fast as it is read; a node follows it on a thread of its own, whose time the kernel counts.
-//! Beside it, in the same run: a thread that only reads the same bytes from such a socket. Every event is
-//! counted; one that is missing fails the run.
+//! conferences. What it sends is kept, and served from memory as fast as it is read: to a node that follows it on
+//! a thread of its own, whose time the kernel counts, and to a thread that only reads it. Every event is counted;
+//! one that is missing fails the run.
 
 use std::io::{BufRead, BufReader, Read, Write};
-use std::net::{SocketAddr, TcpStream};
+use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use bytes::BytesMut;
 use convened::config::{self, Secret};
-use convened::esl::Limits;
+use convened::esl::{Decoder, Frame, Limits};
 use convened::node::{Node, Settings};
 use convened::registry::Registry;
 use convened::sim::capture::Capture;
 use convened::sim::replay::{Replay, ReplayOptions};
+use tokio_util::codec::Decoder as _;
 use tokio_util::sync::CancellationToken;
 
-const ROUNDS: u64 = 200;
+const ROUNDS: u64 = 60;
 
 /// Time that this thread has had a processor, from the kernel.
 fn busy() -> Duration {
@@ -69,55 +71,108 @@ fn follow(address: SocketAddr, events: u64) -> Run {
     })
 }
 
-/// Reads all bytes of the same events and looks at none.
-fn only_read(address: SocketAddr, events: u64, bytes: u64) -> Run {
+/// Logs in, subscribes, and stands at the first octet of the events.
+fn subscribe(address: SocketAddr) -> TcpStream {
     let mut socket = TcpStream::connect(address).expect("the switch listens");
-    let (began, busy_before) = (Instant::now(), busy());
     let login = "auth ClueCon\n\nevent plain CUSTOM conference::maintenance\n\n";
     socket.write_all(login.as_bytes()).expect("a login");
+    // Octet by octet: what follows the reply is for somebody else.
     let mut reader = BufReader::with_capacity(1, socket.try_clone().expect("a second handle"));
     let mut line = String::new();
     while !line.starts_with("Reply-Text: +OK event listener enabled") {
         line.clear();
         reader.read_line(&mut line).expect("a reply");
     }
-    drop(reader);
+    reader.read_line(&mut line).expect("the empty line");
+    socket
+}
+
+/// Reads all octets of the same events and looks at none.
+fn only_read(address: SocketAddr, events: u64, octets: usize) -> Run {
+    let mut socket = subscribe(address);
+    let (began, busy_before) = (Instant::now(), busy());
     let mut buffer = vec![0; 256 << 10];
-    let mut left = bytes;
+    let mut left = octets;
     while left > 0 {
-        let read = socket.read(&mut buffer).expect("the stream goes on") as u64;
+        let read = socket.read(&mut buffer).expect("the stream goes on");
         assert!(read > 0, "{left} octets are missing");
         left = left.saturating_sub(read);
     }
     Run { events, busy: busy() - busy_before, took: began.elapsed() }
 }
 
-fn main() {
+/// What the simulated switch sends in all rounds, and how many conference events are in it.
+fn recorded() -> (Vec<u8>, u64) {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/captures/busy.jsonl.gz");
     let capture = Capture::read(path).expect("the recording is there");
-    let is_conference = |event: &convened::sim::events::Event| event.action().is_some();
-    let in_a_round = capture.events().filter(|(_, event)| is_conference(event)).count() as u64;
-    let octets: u64 = capture.events().map(|(_, event)| event.plain().len() as u64).sum();
-    let events = in_a_round * ROUNDS;
+    let in_a_round = capture.events().filter(|(_, event)| event.action().is_some()).count() as u64;
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(1)
         .enable_all()
         .build()
         .expect("a runtime");
-    let play = |fresh_ids| {
-        let options = ReplayOptions { speed: 0.0, rounds: ROUNDS, fresh_ids, ..ReplayOptions::default() };
-        runtime.block_on(Replay::start(&capture, options)).expect("the switch listens")
-    };
-    let switch = play(true);
-    let address = switch.switch().addr();
+    let options = ReplayOptions { speed: 0.0, rounds: ROUNDS, fresh_ids: true, ..ReplayOptions::default() };
+    let switch = runtime.block_on(Replay::start(&capture, options)).expect("the switch listens");
+    let mut socket = subscribe(switch.switch().addr());
+    let (mut wire, mut pending, mut buffer) = (Vec::new(), BytesMut::new(), vec![0; 256 << 10]);
+    let mut decoder = Decoder::new(Limits::default());
+    let mut events = 0;
+    while events < in_a_round * ROUNDS {
+        let read = socket.read(&mut buffer).expect("the tape goes on");
+        assert!(read > 0, "the tape ends after {events} events");
+        wire.extend_from_slice(&buffer[..read]);
+        pending.extend_from_slice(&buffer[..read]);
+        while let Some(frame) = decoder.decode(&mut pending).expect("frames") {
+            events += u64::from(matches!(frame, Frame::Event(_)));
+        }
+    }
+    (wire, events)
+}
+
+/// Serves the octets to whoever subscribes. Commands but for those of a login are not answered: what is measured
+/// is the way of the events.
+fn serve(wire: Arc<Vec<u8>>) -> SocketAddr {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let address = listener.local_addr().expect("an address");
+    std::thread::spawn(move || {
+        for stream in listener.incoming().flatten() {
+            let wire = wire.clone();
+            std::thread::spawn(move || converse(stream, &wire));
+        }
+    });
+    address
+}
+
+/// One conversation; it ends with an error when the client has had enough.
+fn converse(stream: TcpStream, wire: &[u8]) -> std::io::Result<()> {
+    let mut writer = stream.try_clone()?;
+    writer.write_all(b"Content-Type: auth/request\n\n")?;
+    for line in BufReader::new(stream).lines() {
+        let line = line?;
+        if line.starts_with("auth ") {
+            writer.write_all(b"Content-Type: command/reply\nReply-Text: +OK accepted\n\n")?;
+        } else if line == "api version" {
+            writer.write_all(
+                b"Content-Type: api/response\nContent-Length: 26\n\nFreeSWITCH Version 1.11.3\n",
+            )?;
+        } else if line.starts_with("event ") {
+            writer.write_all(
+                b"Content-Type: command/reply\nReply-Text: +OK event listener enabled plain\n\n",
+            )?;
+            writer.write_all(wire)?;
+        }
+    }
+    Ok(())
+}
+
+fn main() {
+    let (wire, events) = recorded();
+    let octets = wire.len();
+    let address = serve(Arc::new(wire));
+    let read =
+        std::thread::spawn(move || only_read(address, events, octets)).join().expect("the reader reads");
     let followed = std::thread::spawn(move || follow(address, events)).join().expect("the node follows");
-    drop(switch);
-    // Numbers grow from round to round, so that the last octets of the last event may not come.
-    let switch = play(false);
-    let address = switch.switch().addr();
-    let read = std::thread::spawn(move || only_read(address, events, octets * ROUNDS * 99 / 100));
-    let read = read.join().expect("the reader reads");
-    let base = read.print("only reading the socket  ");
+    let base = read.print("only reading the socket   ");
     let each = followed.print("followed, applied, no loss");
     println!("following takes {:.1} times the time of reading", each / base);
 }
