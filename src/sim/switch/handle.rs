@@ -225,6 +225,11 @@ impl Switch {
         self.shared.lock().faults.instead.push((part.to_owned(), words.into()));
     }
 
+    /// Commands are executed again, whatever other words were wanted.
+    pub fn answer_truly(&self) {
+        self.shared.lock().faults.instead.clear();
+    }
+
     /// The next command is answered with these bytes and nothing else.
     pub fn answer_garbage(&self, garbage: impl Into<Vec<u8>>) {
         self.shared.lock().faults.garbage.push_back(garbage.into());
