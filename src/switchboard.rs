@@ -179,11 +179,14 @@ impl Switchboard {
         let before = participant.state();
         let began = tokio::time::Instant::now();
         loop {
-            let Some(target) = Target::of(node, name, participant).await? else {
-                return Ok(Outcome::NotFound);
+            let answer = match Target::of(node, name, participant).await? {
+                Some(target) => {
+                    let line = format!("conference {name} {} {target}", self.verb(action));
+                    verdict(&send(node, &line).await?)
+                }
+                None => Verdict::NoMember,
             };
-            let printed = send(node, &format!("conference {name} {} {target}", self.verb(action))).await?;
-            match verdict(&printed) {
+            match answer {
                 Verdict::Accepted => break,
                 Verdict::NoMember if self.may_be_unlinked(conference, participant, began) => {
                     tokio::time::sleep(AGAIN).await;

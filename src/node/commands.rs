@@ -30,9 +30,9 @@ pub enum Reply {
     Printed(Bytes),
     /// The answer to any other command, and to an `api` command that the user is not allowed.
     Replied(Headers),
-    /// An `api` command printed more than the limit, in octets.
+    /// The answer was longer than the limit, in octets.
     TooLarge {
-        /// What it printed.
+        /// What it has.
         length: u64,
         /// What is allowed.
         limit: u64,
@@ -45,7 +45,10 @@ impl Reply {
         Ok(Some(match frame {
             Frame::ApiResponse(printed) => Self::Printed(printed),
             Frame::CommandReply(headers) => Self::Replied(headers),
-            Frame::TooLarge { content_type, length, limit } if content_type == "api/response" => {
+            // It has its place in the line, whatever it says.
+            Frame::TooLarge { content_type, length, limit }
+                if content_type == "api/response" || content_type == "command/reply" =>
+            {
                 Self::TooLarge { length, limit }
             }
             Frame::DisconnectNotice(text) | Frame::RudeRejection(text) => {

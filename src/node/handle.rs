@@ -109,7 +109,7 @@ pub(super) struct Shared {
     pub(super) events: AtomicU64,
     pub(super) told: Mutex<Told>,
     pub(super) event_trouble: Report,
-    command_trouble: Report,
+    pub(super) command_trouble: Report,
 }
 
 /// What the switch has told of itself.
@@ -316,11 +316,14 @@ fn tell_version(node: &str, version: Option<Version>, printed: &str) {
     }
 }
 
-/// Says why a connection is gone: once, not at every attempt.
+/// Says why a connection is gone: once, not at every attempt, and not again for the other connection.
 pub(super) fn tell_trouble(shared: &Shared, what: &str, report: &Report, lost: &Lost) {
     let (node, address) = (&*shared.name, &*shared.settings.node.address);
     let trouble = lost.to_string();
-    if !report.is_new(&trouble) {
+    let said = [&shared.event_trouble, &shared.command_trouble]
+        .into_iter()
+        .any(|said| said.trouble().as_deref() == Some(&*trouble));
+    if !report.is_new(&trouble) || said {
         tracing::debug!(node, address, "{what}: {trouble}");
     } else if lost.needs_somebody() {
         tracing::error!(node, address, "{what}: {trouble}");

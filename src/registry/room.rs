@@ -38,6 +38,8 @@ pub(super) struct Room {
     pub(super) conference: Arc<Conference>,
     /// The writer's copy of whose it is.
     pub(super) account: AccountTag,
+    /// The conference's own variable told it: nothing goes before that.
+    pub(super) account_is_variable: bool,
     members: Map<Arc<str>, Member>,
     participants: Participants,
     gone: Map<Arc<str>, Gone>,
@@ -77,7 +79,10 @@ struct Member {
 }
 
 struct Gone {
+    /// The number of his leaving.
     sequence: u64,
+    /// The highest number seen of him.
+    seen: u64,
     touched: u64,
     at_ms: u64,
 }
@@ -87,6 +92,7 @@ impl Room {
         Self {
             conference,
             account: AccountTag::Unknown,
+            account_is_variable: false,
             members: Map::default(),
             participants: Participants::new(),
             gone: Map::default(),
@@ -108,10 +114,7 @@ impl Room {
     pub(super) fn apply(&mut self, event: &ConferenceEvent<'_>, step: &Step<'_>) -> Option<Odd> {
         self.touched = step.arrival;
         let mut odd = match (&event.member, event.kind) {
-            (Some(facts), EventKind::Joined) => {
-                self.join(event.sequence, facts, step);
-                None
-            }
+            (Some(facts), EventKind::Joined) => self.join(event.sequence, facts, step),
             (Some(facts), EventKind::Left) => {
                 self.leave(&facts.call_id, event.sequence, step);
                 None
@@ -124,6 +127,8 @@ impl Room {
             EventKind::Unlocked => self.set_lock(false, event.sequence, step),
             EventKind::FloorChanged { .. } if odd.is_none() => {
                 let holder = event.member.as_ref().map(|facts| &*facts.call_id);
+                // Whoever has told something newer has told of the floor too.
+                let holder = holder.filter(|call_id| self.is_news_of(call_id, event.sequence));
                 self.set_floor(holder, event.sequence, step);
             }
             _ => {}
@@ -137,18 +142,20 @@ impl Room {
         odd
     }
 
-    fn join(&mut self, sequence: u64, facts: &MemberFacts<'_>, step: &Step<'_>) {
+    fn join(&mut self, sequence: u64, facts: &MemberFacts<'_>, step: &Step<'_>) -> Option<Odd> {
         if let Some(member) = self.members.get_mut(&*facts.call_id) {
             if sequence > member.joined_sequence {
                 member.joined_sequence = sequence;
                 member.joined_ms = step.now.monotonic_ms;
             }
-            self.update(sequence, facts, step);
-            return;
+            return self.update(sequence, facts, step);
         }
-        if self.gone.get(&*facts.call_id).is_some_and(|gone| gone.sequence > sequence) {
-            return;
+        let gone = self.gone.get(&*facts.call_id);
+        if gone.is_some_and(|gone| gone.sequence > sequence) {
+            return None;
         }
+        // What was told of this stay before its beginning went with the one before.
+        let overtaken = gone.is_some_and(|gone| gone.seen > sequence);
         let names = (&*facts.caller_name, &*facts.caller_number);
         let state = facts.state.with(Flag::Floor, false);
         let participant =
@@ -159,6 +166,7 @@ impl Room {
             member.joined_ms = step.now.monotonic_ms;
         }
         self.observe_floor(sequence, facts, step);
+        overtaken.then_some(Odd::Overtaken)
     }
 
     fn insert(&mut self, participant: Participant, sequence: u64, step: &Step<'_>) {
@@ -183,11 +191,13 @@ impl Room {
     }
 
     fn leave(&mut self, call_id: &str, sequence: u64, step: &Step<'_>) {
-        if self.members.get(call_id).is_some_and(|member| member.joined_sequence > sequence) {
+        let member = self.members.get(call_id);
+        if member.is_some_and(|member| member.joined_sequence > sequence) {
             return;
         }
+        let seen = member.map_or(sequence, |member| member.sequence.max(sequence));
         self.remove(call_id, step);
-        self.remember_gone(call_id, sequence, step);
+        self.remember_gone(call_id, sequence, seen, step);
     }
 
     fn remove(&mut self, call_id: &str, step: &Step<'_>) {
@@ -205,11 +215,14 @@ impl Room {
         self.publish(ChangeKind::Left, Some(&member.participant), step);
     }
 
-    fn remember_gone(&mut self, call_id: &str, sequence: u64, step: &Step<'_>) {
+    fn remember_gone(&mut self, call_id: &str, sequence: u64, seen: u64, step: &Step<'_>) {
         let now_ms = step.now.monotonic_ms;
-        let gone = Gone { sequence, touched: step.arrival, at_ms: now_ms };
+        let gone = Gone { sequence, seen, touched: step.arrival, at_ms: now_ms };
         match self.gone.get_mut(call_id) {
-            Some(before) => *before = Gone { sequence: sequence.max(before.sequence), ..gone },
+            Some(before) => {
+                let (sequence, seen) = (sequence.max(before.sequence), seen.max(before.seen));
+                *before = Gone { sequence, seen, ..gone };
+            }
             None => {
                 self.gone.insert(call_id.into(), gone);
             }
@@ -231,8 +244,8 @@ impl Room {
             member.sequence = sequence;
             self.describe(&facts.call_id, facts.member_id, (&facts.caller_name, &facts.caller_number), step);
             self.set_state(&facts.call_id, facts.state, step);
+            self.observe_floor(sequence, facts, step);
         }
-        self.observe_floor(sequence, facts, step);
         None
     }
 
@@ -284,14 +297,25 @@ impl Room {
         true
     }
 
-    /// What any event of a member says of the floor.
+    /// What any event of a member says of the floor, if it is the newest of him.
+    ///
+    /// That he does not hold it says nothing of the others: the floor-change that gave it to somebody may
+    /// be numbered before this and come later.
     fn observe_floor(&mut self, sequence: u64, facts: &MemberFacts<'_>, step: &Step<'_>) {
         let holds = self.floor.value.as_deref() == Some(&*facts.call_id);
         match (facts.state.has(Flag::Floor), holds) {
-            (true, false) => self.set_floor(Some(&facts.call_id), sequence, step),
-            (false, true) => self.set_floor(None, sequence, step),
+            (true, _) => self.set_floor(Some(&facts.call_id), sequence, step),
+            (false, true) if sequence > self.floor.sequence => {
+                self.floor.touched = step.arrival;
+                self.move_floor(None, step);
+            }
             _ => {}
         }
+    }
+
+    /// Whether nothing newer has been seen of him.
+    fn is_news_of(&self, call_id: &str, sequence: u64) -> bool {
+        self.members.get(call_id).is_some_and(|member| member.sequence <= sequence)
     }
 
     fn set_floor(&mut self, holder: Option<&str>, sequence: u64, step: &Step<'_>) {

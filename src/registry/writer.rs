@@ -17,6 +17,8 @@ pub enum Odd {
     UnknownConference,
     /// An event of a member whose joining was not seen.
     UnknownMember,
+    /// Somebody came back, and some of what was told of him since had come before that.
+    Overtaken,
     /// `Conference-Size` is not the number of members known.
     SizeDisagrees,
 }
@@ -114,7 +116,7 @@ impl<P: Publish> Writer<P> {
                 return None;
             }
             let odd = room.apply(event, &step);
-            if !matches!(room.account, AccountTag::Tagged(_)) {
+            if !room.account_is_variable {
                 learn_account(&self.registry, room, event);
             }
             return odd;
@@ -222,6 +224,7 @@ impl<P: Publish> Writer<P> {
         let Some(room) = self.rooms.get_mut(&*listed.instance) else { return };
         if let Some(account) = &listed.account {
             room.account = AccountTag::Tagged((**account).into());
+            room.account_is_variable = true;
             self.registry.retag(&room.conference, room.account.clone());
         }
         let (repaired, unsure) = room.reconcile(listed, mark, &step);
@@ -283,6 +286,7 @@ fn begin(
 
 /// Learns whose conference it is: the conference's own variable, else the first member's channel.
 fn learn_account(registry: &Registry, room: &mut Room, event: &ConferenceEvent<'_>) {
+    room.account_is_variable = event.account.is_some();
     let tag = match (&event.account, &event.member) {
         (Some(account), _) => AccountTag::Tagged((&**account).into()),
         (None, Some(facts)) if room.account == AccountTag::Unknown && room.is_first(&facts.call_id) => {

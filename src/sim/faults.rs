@@ -60,6 +60,12 @@ pub(crate) struct Faults {
     pub(crate) garbage: VecDeque<Vec<u8>>,
     pub(crate) rude: bool,
     pub(crate) oversize: Option<usize>,
+    /// Every event comes twice.
+    pub(crate) repeat: bool,
+    /// Answers wait until they are let go.
+    pub(crate) held: bool,
+    /// What a line must hold to be answered with other words, and not executed.
+    pub(crate) instead: Vec<(String, Vec<u8>)>,
 }
 
 impl Faults {
@@ -69,6 +75,12 @@ impl Faults {
         self.drop_next = self.drop_next.saturating_sub(1);
         self.dropped += usize::from(lost);
         lost
+    }
+
+    /// The words that a command is answered with instead of being executed; each is used once.
+    pub(crate) fn instead(&mut self, line: &str) -> Option<Vec<u8>> {
+        let at = self.instead.iter().position(|(part, _)| line.contains(part.as_str()))?;
+        Some(super::text::api_response(&self.instead.remove(at).1))
     }
 
     /// What becomes of an answer.

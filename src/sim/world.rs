@@ -103,6 +103,10 @@ pub struct WorldOptions {
     pub profiles: Vec<String>,
     /// `Max-Sessions`.
     pub max_sessions: u64,
+    /// What `version` prints.
+    pub version: String,
+    /// Whether members can be named by `variable=value`, as since 1.10.7.
+    pub selectors: bool,
 }
 
 impl Default for WorldOptions {
@@ -123,6 +127,8 @@ impl Default for WorldOptions {
             verbose_profiles: vec!["verbose".to_owned()],
             profiles: vec!["default".to_owned()],
             max_sessions: 5000,
+            version: core_api::VERSION.to_owned(),
+            selectors: true,
         }
     }
 }

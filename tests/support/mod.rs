@@ -1,6 +1,9 @@
 //! What several tests need: the recordings, cut into the bytes of one direction.
 #![allow(dead_code, unreachable_pub, reason = "each test binary uses a part")]
 
+pub mod events;
+pub mod house;
+
 use std::io::Read;
 use std::path::{Path, PathBuf};
 

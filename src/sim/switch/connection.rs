@@ -7,7 +7,7 @@ use super::Shared;
 use super::handle::Seen;
 use super::queue::{Fate, Queue};
 use crate::sim::events::Event;
-use crate::sim::session::{MAX_COMMAND, Request, Session};
+use crate::sim::session::{MAX_COMMAND, Outcome, Request, Session};
 use crate::sim::subscription::{Format, Subscription};
 use crate::sim::text;
 use bytes::Bytes;
@@ -171,7 +171,8 @@ impl Client {
             Mode::Run => {}
         }
         let now = Instant::now();
-        if self.replies.front().is_some_and(|(due, _)| *due <= now) {
+        let held = self.shared.lock().faults.held;
+        if !held && self.replies.front().is_some_and(|(due, _)| *due <= now) {
             let Some((_, frames)) = self.replies.pop_front() else { return Ok(true) };
             self.write(frames).await?;
             return Ok(!(self.closing && self.replies.is_empty()));
@@ -182,7 +183,7 @@ impl Client {
             self.execute(&request);
             return Ok(true);
         }
-        let due = self.replies.front().map(|(due, _)| *due);
+        let due = self.replies.front().map(|(due, _)| *due).filter(|_| !held);
         let quiet = self.replies.is_empty();
         tokio::select! {
             biased;
@@ -203,8 +204,10 @@ impl Client {
         let (outcome, delay) = self.shared.act(|state, now| {
             state.remember(Seen { connection: connection.id, text: request.text() });
             let mut subscription = locked(&connection.subscription);
-            let mut outcome =
-                session.answer(request, &state.keeper, &mut subscription, &mut state.world, now);
+            let mut outcome = match state.faults.instead(&request.line) {
+                Some(frames) => Outcome { frames, close: false },
+                None => session.answer(request, &state.keeper, &mut subscription, &mut state.world, now),
+            };
             outcome.frames = state.faults.spoil(outcome.frames);
             (outcome, state.faults.delay)
         });

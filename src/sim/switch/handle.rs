@@ -200,6 +200,36 @@ impl Switch {
         self.shared.lock().faults.delay = delay;
     }
 
+    /// Commands are executed, but their answers wait until [`release_replies`](Self::release_replies).
+    pub fn hold_replies(&self) {
+        self.shared.lock().faults.held = true;
+    }
+
+    /// Answers that wait are sent, in order, and later ones wait no more.
+    pub fn release_replies(&self) {
+        let mut state = self.shared.lock();
+        state.faults.held = false;
+        for connection in state.connections.values() {
+            // Says nothing new, but has everybody look again.
+            connection.mode.send_modify(|_| ());
+        }
+    }
+
+    /// Every event comes twice, or once again.
+    pub fn repeat_events(&self, repeat: bool) {
+        self.shared.lock().faults.repeat = repeat;
+    }
+
+    /// The next `api` command that holds `part` is not executed but answered with these words.
+    pub fn answer_instead(&self, part: &str, words: impl Into<Vec<u8>>) {
+        self.shared.lock().faults.instead.push((part.to_owned(), words.into()));
+    }
+
+    /// Commands are executed again, whatever other words were wanted.
+    pub fn answer_truly(&self) {
+        self.shared.lock().faults.instead.clear();
+    }
+
     /// The next command is answered with these bytes and nothing else.
     pub fn answer_garbage(&self, garbage: impl Into<Vec<u8>>) {
         self.shared.lock().faults.garbage.push_back(garbage.into());

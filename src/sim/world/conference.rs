@@ -157,7 +157,9 @@ impl World {
         }
         match self.find_member(key, selector) {
             Some(seat) => return self.for_member(seat, word, rest, out),
-            None if selector.contains('=') => say!(out, "-ERR Non-Existant member\n"),
+            None if selector.contains('=') && self.options.selectors => {
+                say!(out, "-ERR Non-Existant member\n")
+            }
             None if atoi(selector) > 0 => say!(out, "-ERR Non-Existant ID {}\n", atoi(selector)),
             None => return Err(Syntax),
         }
@@ -168,6 +170,7 @@ impl World {
     pub(crate) fn find_member(&self, key: RoomKey, selector: &str) -> Option<Seat> {
         let room = self.rooms.get(&key)?;
         let place = match selector.split_once('=') {
+            Some(_) if !self.options.selectors => return None,
             Some(("uuid", uuid)) => self.seat(uuid).filter(|(room, _)| *room == key)?.1,
             Some((name, value)) => {
                 let has = |call: &str| {

@@ -53,7 +53,11 @@ impl World {
         let words: Vec<&str> = arguments.split(' ').filter(|w| !w.is_empty()).collect();
         match command {
             "conference" => return self.conference(arguments),
-            "version" => say!(out, "FreeSWITCH Version {VERSION} (git cc93a68 2026-08-21 14:10:14Z 64bit)\n"),
+            "version" => say!(
+                out,
+                "FreeSWITCH Version {} (git cc93a68 2026-08-21 14:10:14Z 64bit)\n",
+                self.options.version
+            ),
             "status" => self.status(&mut out),
             "uptime" => say!(out, "{}\n", self.now.saturating_sub(self.started) / 1_000_000),
             "global_getvar" => self.global(words.first().copied(), &mut out),

@@ -29,7 +29,9 @@ impl World {
                     let locked = if room.locked { "locked|" } else { "" };
                     say!(out, "+OK Conference {} ({size} member{plural} rate: 8000 flags: ", room.name);
                     say!(out, "{locked}{flags})\n");
-                    self.lines(room, out);
+                    if second != "summary" {
+                        self.lines(room, out);
+                    }
                 }
             }
             _ => return false,

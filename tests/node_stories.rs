@@ -1,0 +1,13 @@
+//! A node against a simulated switch that comes, goes, loses events and misbehaves.
+
+#[path = "node_stories/commands.rs"]
+mod commands;
+#[path = "node_stories/following.rs"]
+mod following;
+#[path = "node_stories/lists.rs"]
+mod lists;
+#[path = "node_stories/lost_events.rs"]
+mod lost_events;
+mod support;
+#[path = "node_stories/trouble.rs"]
+mod trouble;
