@@ -89,9 +89,10 @@ fn a_hostile_value_in_any_header_is_read_and_harms_no_other() {
             if !seen.insert((file.clone(), format!("{kind:?}"), name.clone(), earlier)) {
                 continue;
             }
-            places += 1;
             let mut changed = headers.clone();
-            for (wire, text) in HOSTILE {
+            // Four of the values each, in turn: an event of 70 headers takes a while in a debug build.
+            for n in 0..4 {
+                let (wire, text) = HOSTILE[(places * 4 + n) % HOSTILE.len()];
                 wire.clone_into(&mut changed[at].1);
                 let event = Event::new(written(&changed, &body));
                 let found = event.headers().map(|(name, value)| (name, value.raw()));
@@ -101,7 +102,7 @@ fn a_hostile_value_in_any_header_is_read_and_harms_no_other() {
                 );
                 let (_, value) = event.headers().nth(at).unwrap();
                 assert_eq!(value.text(), text, "{file}: {}", wire.escape_ascii());
-                assert_eq!(value.number(), None);
+                assert_eq!(value.number(), None, "{}", wire.escape_ascii());
                 if length != Some(at) {
                     assert_eq!(event.body(), body, "{file}");
                 }
@@ -113,9 +114,10 @@ fn a_hostile_value_in_any_header_is_read_and_harms_no_other() {
                 }
                 let _ = translator.conference_event(&event);
             }
+            places += 1;
         }
     }
-    println!("{places} places, {} values in each", HOSTILE.len());
+    println!("{places} places, four values in each");
     assert!(places > 2_000, "{places} places");
 }
 
