@@ -15,6 +15,7 @@ mod command;
 mod decoder;
 mod event;
 mod frame;
+pub mod fuzzing;
 mod grammar;
 mod scan;
 

@@ -2,34 +2,28 @@
 
 use std::process::ExitCode;
 
+use convened::app;
 use convened::cli::{self, Demo, Failure, Printed, Program, Replay, TokenCommand};
 use convened::config::Config;
 
 /// The commands that need more than the command line.
 struct Convened;
 
-impl Convened {
-    /// The answer of a command that the library does not have.
-    fn missing<T>(command: &str) -> Result<T, Failure> {
-        Err(anyhow::anyhow!("`{command}` is not part of this build").into())
-    }
-}
-
 impl Program for Convened {
-    async fn run(&self, _config: Config) -> Result<(), Failure> {
-        Self::missing("run")
+    async fn run(&self, config: Config) -> Result<(), Failure> {
+        app::run(config).await
     }
 
-    async fn demo(&self, _config: Config, _demo: Demo) -> Result<(), Failure> {
-        Self::missing("demo")
+    async fn demo(&self, config: Config, demo: Demo) -> Result<(), Failure> {
+        app::demo(config, demo).await
     }
 
-    async fn replay(&self, _replay: Replay) -> Result<(), Failure> {
-        Self::missing("replay")
+    async fn replay(&self, replay: Replay) -> Result<(), Failure> {
+        app::replay(replay).await
     }
 
-    async fn token(&self, _config: Config, _command: TokenCommand) -> Result<Printed, Failure> {
-        Self::missing("token")
+    async fn token(&self, config: Config, command: TokenCommand) -> Result<Printed, Failure> {
+        app::token(config, command).await
     }
 }
 

@@ -8,19 +8,23 @@
 //! ```text
 //!            commands                   replies, events
 //! client ──▶ switch ──▶ world.api() ──▶ events ──▶ faults ──▶ queue per connection ──▶ client
-//!                         ▲
-//!            people: join, │
-//!            talk, leave ──┘
+//!                         ▲    ▲
+//!            people: join, │    │ replay: a recording,
+//!            talk, leave ──┘    └── folded event by event
 //! ```
 //!
 //! * [`text`]: percent-encoding, frames, dates. * [`events`]: an event as ordered header lines.
 //! * [`world`]: conferences and members without I/O, clock or global randomness.
+//! * [`capture`], [`fold`], [`replay`]: recordings read, folded into a world, served with their timing.
 //! * [`session`], [`subscription`]: one client's conversation, without sockets.
 //! * [`switch`]: the server around a world; [`faults`]: how it misbehaves on request.
 
+pub mod capture;
 pub mod dice;
 pub mod events;
 pub mod faults;
+pub mod fold;
+pub mod replay;
 pub mod session;
 pub mod subscription;
 pub mod switch;

@@ -143,7 +143,7 @@ async fn late_replies_do_not_wait_for_each_other() {
         client.answer().await.expect("an answer");
     }
     let took = begin.elapsed();
-    assert!(took >= delay && took < 8 * delay, "20 replies took {took:?}");
+    assert!(took >= delay && took < 12 * delay, "20 replies took {took:?}");
 }
 
 #[tokio::test]

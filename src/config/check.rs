@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 
+use super::Database;
 use super::node::is_sendable;
 use super::{Api, Config, Esl, Node, Problem};
 use crate::telemetry;
@@ -13,7 +14,7 @@ const DAY_MS: u64 = 24 * 60 * 60 * 1000;
 pub(super) fn check(config: &Config) -> Vec<Problem> {
     let mut found = Found(Vec::new());
     check_api(&config.api, &mut found);
-    check_database(&config.database.url, &mut found);
+    check_database(&config.database, &mut found);
     if config.conference.default_account.as_deref().is_some_and(|account| account.trim().is_empty()) {
         found.add("conference.default_account", "is empty; leave the key out if there is none");
     }
@@ -66,14 +67,13 @@ fn check_api(api: &Api, found: &mut Found) {
     found.range("api.shutdown_grace_s", api.shutdown_grace_s, 0, 3600);
 }
 
-fn check_database(url: &str, found: &mut Found) {
+fn check_database(database: &Database, found: &mut Found) {
     // The URL may carry a password, so it is not repeated.
-    let path = url.strip_prefix("sqlite://").or_else(|| url.strip_prefix("sqlite:"));
-    match path {
+    match database.sqlite_path().map(|path| path.as_os_str().is_empty()) {
         None => found
             .add("database.url", "expected sqlite://PATH, such as sqlite:///var/lib/convened/convened.db"),
-        Some("") => found.add("database.url", "names no file: expected sqlite://PATH"),
-        Some(_) => {}
+        Some(true) => found.add("database.url", "names no file: expected sqlite://PATH"),
+        Some(false) => {}
     }
 }
 

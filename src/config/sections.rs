@@ -5,6 +5,7 @@
 
 use std::fmt;
 use std::net::{Ipv4Addr, SocketAddr};
+use std::path::Path;
 
 use serde::Deserialize;
 use serde::de::{Deserializer, Error};
@@ -73,6 +74,12 @@ impl Default for Database {
 }
 
 impl Database {
+    /// The file of an SQLite database; `None` if the URL is none of SQLite's.
+    pub fn sqlite_path(&self) -> Option<&Path> {
+        let path = self.url.strip_prefix("sqlite://").or_else(|| self.url.strip_prefix("sqlite:"));
+        path.map(Path::new)
+    }
+
     /// The URL without the password that it may carry, for logs.
     pub fn url_without_password(&self) -> String {
         let Some((scheme, rest)) = self.url.split_once("://") else { return self.url.clone() };

@@ -6,14 +6,33 @@
 
 use bytes::{BufMut, Bytes, BytesMut};
 
-/// A byte that must not be part of a command.
+/// The switch stops reading a command at so many octets and takes the rest for the next one
+/// (mod_event_socket.c, read_packet).
+const LONGEST: usize = 10 << 20;
+
+/// Why something cannot be a command.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("byte 0x{byte:02x} at {position} cannot be part of a command")]
-pub struct Forbidden {
-    /// CR, LF or NUL.
-    pub byte: u8,
-    /// Where in the argument it stands.
-    pub position: usize,
+pub enum Forbidden {
+    /// A byte that would end a line, or the switch's reading of it.
+    #[error("byte 0x{byte:02x} at {position} cannot be part of a command")]
+    Byte {
+        /// CR, LF or NUL.
+        byte: u8,
+        /// Where in the argument it stands.
+        position: usize,
+    },
+    /// The switch passes over an empty line without an answer, and takes what follows for the command.
+    #[error("an empty line is no command")]
+    EmptyLine,
+    /// The switch would read the commands behind this one as its body.
+    #[error("a command with a Content-Length would swallow the next ones")]
+    Length,
+    /// The switch would read the end of it as another command.
+    #[error("a command of {octets} octets is longer than a switch reads in one piece")]
+    TooLong {
+        /// How long it would be.
+        octets: usize,
+    },
 }
 
 /// One complete command, ready for the wire.
@@ -38,14 +57,24 @@ impl Command {
     /// `line` and headers below it: `sendevent CUSTOM`, `bgapi` with a `Job-UUID`.
     pub fn with_headers(line: &str, headers: &[(&str, &str)]) -> Result<Self, Forbidden> {
         let mut wire = BytesMut::with_capacity(line.len() + 2);
+        if line.is_empty() {
+            return Err(Forbidden::EmptyLine);
+        }
         put(&mut wire, line)?;
         for (name, value) in headers {
+            let key = name.split_once(':').map_or(*name, |(key, _)| key);
+            if key.eq_ignore_ascii_case("content-length") {
+                return Err(Forbidden::Length);
+            }
             wire.put_u8(b'\n');
             put(&mut wire, name)?;
             wire.put_slice(b": ");
             put(&mut wire, value)?;
         }
         wire.put_slice(b"\n\n");
+        if wire.len() >= LONGEST {
+            return Err(Forbidden::TooLong { octets: wire.len() });
+        }
         Ok(Self { wire: wire.freeze(), shown: None })
     }
 
@@ -78,7 +107,7 @@ impl std::fmt::Debug for Command {
 
 fn put(wire: &mut BytesMut, text: &str) -> Result<(), Forbidden> {
     match text.bytes().position(|byte| matches!(byte, b'\r' | b'\n' | 0)) {
-        Some(position) => Err(Forbidden { byte: text.as_bytes()[position], position }),
+        Some(position) => Err(Forbidden::Byte { byte: text.as_bytes()[position], position }),
         None => {
             wire.put_slice(text.as_bytes());
             Ok(())
@@ -107,12 +136,25 @@ mod tests {
         assert_eq!(&fence.wire()[..], b"sendevent CUSTOM\nEvent-Subclass: convened::fence\n\n");
         for hostile in ["a\nb", "a\rb", "a\0b", "\n\napi shutdown"] {
             let found = Command::api(hostile).unwrap_err();
-            assert!(matches!(found.byte, b'\n' | b'\r' | 0), "{found}");
+            assert!(matches!(found, Forbidden::Byte { byte: b'\n' | b'\r' | 0, .. }), "{found}");
             assert!(Command::with_headers("sendevent CUSTOM", &[("A", hostile)]).is_err());
             assert!(Command::with_headers("sendevent CUSTOM", &[(hostile, "A")]).is_err());
             assert!(Command::auth(hostile).is_err());
             assert!(Command::userauth(hostile, "x").is_err());
         }
+    }
+
+    #[test]
+    fn what_the_switch_would_not_read_as_one_command_is_refused() {
+        assert_eq!(Command::line("").unwrap_err(), Forbidden::EmptyLine);
+        assert_eq!(Command::with_headers("", &[("api shutdown", "")]).unwrap_err(), Forbidden::EmptyLine);
+        for name in ["Content-Length", "content-LENGTH", "content-length:5", "content-length: 5"] {
+            let found = Command::with_headers("sendevent CUSTOM", &[(name, "5")]);
+            assert_eq!(found.unwrap_err(), Forbidden::Length, "{name}");
+        }
+        let line = "x".repeat(LONGEST - 2);
+        assert_eq!(Command::line(&line).unwrap_err(), Forbidden::TooLong { octets: LONGEST });
+        assert_eq!(Command::line(&line[1..]).unwrap().wire().len(), LONGEST - 1);
     }
 
     #[test]

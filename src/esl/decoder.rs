@@ -189,7 +189,9 @@ impl tokio_util::codec::Decoder for Decoder {
                 }
                 State::Body { kind, head, length } => {
                     if source.len() < *length {
-                        source.reserve((*length - source.len()).min(self.limits.response).max(READ));
+                        // Room for what follows too, but not behind long content: to make some would
+                        // copy it.
+                        source.reserve((*length - source.len()).max(if *length < READ { READ } else { 0 }));
                         return Ok(None);
                     }
                     let body = source.split_to(*length).freeze();

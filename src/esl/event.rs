@@ -52,7 +52,8 @@ impl Event {
         Fields { values }
     }
 
-    /// The event's own body (a BACKGROUND_JOB's result), empty if it has none.
+    /// The event's own body (a BACKGROUND_JOB's result), empty if it has none. Its length is the last
+    /// that is given: the one that the switch puts below the headers of whoever made the event.
     pub fn body(&self) -> &[u8] {
         let mut cursor = Cursor::new(&self.bytes);
         let mut announced = 0;
@@ -162,20 +163,36 @@ impl<const N: usize> Names<N> {
     /// Looks for a multiplier under which no two names meet.
     ///
     /// # Panics
-    /// If a name is there twice, is longer than 24 bytes, or there are more than a few dozen: all are
+    /// If a name is there twice, is longer than 24 bytes, differs from another in nothing but bytes that
+    /// are neither among its first nor its last eight, or there are more than a few dozen: all are
     /// constants of the program, so that a test of any reader finds it.
     pub fn new(names: [&'static str; N]) -> Self {
         assert!(N < TABLE / 8, "{N} names do not fit the table");
         assert!(names.iter().all(|name| name.len() <= LONGEST), "a name is longer than {LONGEST}: {names:?}");
+        match Self::find(names) {
+            Some(names) => names,
+            None => panic!("no perfect hash for {names:?}: is one of them there twice?"),
+        }
+    }
+
+    /// The same for a few names of any origin, if there is a hash for them.
+    pub(super) fn find(names: [&str; N]) -> Option<Self> {
+        if names.iter().any(|name| name.len() > LONGEST) {
+            return None;
+        }
         let keys = names.map(|name| Key::of(name.as_bytes()));
+        let alike = |at: usize| keys[..at].iter().any(|key| key.mixed() == keys[at].mixed());
+        if (0..N).any(alike) {
+            return None;
+        }
         let mut seed = 0x9e37_79b9_7f4a_7c15u64;
         for _ in 0..100_000 {
             seed = seed.wrapping_mul(0x5851_f42d_4c95_7f2d).wrapping_add(0x1405_7b7e_f767_814f);
             if let Some(table) = Self::try_table(&keys, seed | 1) {
-                return Self { keys, table, multiplier: seed | 1 };
+                return Some(Self { keys, table, multiplier: seed | 1 });
             }
         }
-        panic!("no perfect hash for {names:?}: is one of them there twice?");
+        None
     }
 
     fn try_table(keys: &[Key; N], multiplier: u64) -> Option<[u8; TABLE]> {
@@ -228,9 +245,13 @@ impl Key {
 
     /// First and last bytes and the length tell FreeSWITCH's names apart, nearly always.
     #[inline(always)]
+    fn mixed(self) -> u64 {
+        self.first.rotate_left(17) ^ self.last ^ self.length as u64
+    }
+
+    #[inline(always)]
     fn hash(self, multiplier: u64) -> usize {
-        let mixed = self.first.rotate_left(17) ^ self.last ^ self.length as u64;
-        (mixed.wrapping_mul(multiplier) >> (64 - TABLE.trailing_zeros())) as usize
+        (self.mixed().wrapping_mul(multiplier) >> (64 - TABLE.trailing_zeros())) as usize
     }
 }
 

@@ -82,7 +82,8 @@ impl fmt::Debug for Headers {
     }
 }
 
-/// The two headers that the decoder needs, found in one walk.
+/// The two headers that the decoder needs, found in one walk; of a repeated one the first, as
+/// [`Headers::get`] has it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Envelope<'a> {
     pub(super) content_type: &'a [u8],
@@ -93,15 +94,18 @@ pub(super) struct Envelope<'a> {
 impl<'a> Envelope<'a> {
     /// envelope = 1*header
     pub(super) fn of(block: &'a [u8]) -> Self {
-        let mut envelope = Self { content_type: b"", content_length: Ok(0) };
+        let (mut content_type, mut content_length) = (None, None);
         for (name, value) in lines(block) {
             if name.eq_ignore_ascii_case(b"content-type") {
-                envelope.content_type = value;
+                content_type.get_or_insert(value);
             } else if name.eq_ignore_ascii_case(b"content-length") {
-                envelope.content_length = length(value).ok_or(value);
+                content_length.get_or_insert(value);
             }
         }
-        envelope
+        Self {
+            content_type: content_type.unwrap_or_default(),
+            content_length: content_length.map_or(Ok(0), |value| length(value).ok_or(value)),
+        }
     }
 }
 

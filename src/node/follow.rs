@@ -161,6 +161,7 @@ impl<P: Publish> Follower<P> {
         }
         match self.translator.conference_event(event) {
             Some(event) => {
+                self.shared.events.fetch_add(1, Ordering::Relaxed);
                 if let Some(odd) = self.writer.apply(&event, now) {
                     let (node, conference) = (&*self.shared.name, &*event.conference);
                     tracing::debug!(node, conference, ?odd, "listing it again");

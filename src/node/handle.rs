@@ -90,6 +90,8 @@ pub struct Status {
     pub core: Option<String>,
     /// How often the event connection has been made.
     pub connections: u64,
+    /// How many conference events have been applied.
+    pub events: u64,
     /// What is wrong, in words.
     pub trouble: Option<String>,
 }
@@ -106,6 +108,7 @@ pub(super) struct Shared {
     /// The number of the event connection; 0 while there is none.
     pub(super) connection: AtomicU64,
     pub(super) connections: AtomicU64,
+    pub(super) events: AtomicU64,
     pub(super) told: Mutex<Told>,
     pub(super) event_trouble: Report,
     pub(super) command_trouble: Report,
@@ -171,6 +174,7 @@ impl Node {
             compare,
             connection: AtomicU64::new(0),
             connections: AtomicU64::new(0),
+            events: AtomicU64::new(0),
             told: Mutex::default(),
             event_trouble: Report::default(),
             command_trouble: Report::default(),
@@ -201,6 +205,7 @@ impl Node {
             version: told.version,
             core: told.core.clone(),
             connections: shared.connections.load(Ordering::Relaxed),
+            events: shared.events.load(Ordering::Relaxed),
             trouble: shared.event_trouble.trouble().or_else(|| shared.command_trouble.trouble()),
         }
     }

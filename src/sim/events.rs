@@ -51,7 +51,9 @@ impl Lines {
 
     /// Appends `true` or `false`.
     pub fn push_bool(&mut self, name: &str, value: bool) -> &mut Self {
-        self.push_number(name, value)
+        self.text.push_str(name);
+        self.text.push_str(if value { ": true\n" } else { ": false\n" });
+        self
     }
 
     /// Appends all of `other`.

@@ -6,11 +6,15 @@
 //!
 //! Call-in (parked calls told by `CHANNEL_PARK`, `sendmsg execute`) is not here yet: `sendmsg` only answers.
 
+mod clock;
 mod connection;
 mod handle;
 mod queue;
+mod tape;
 
+pub(crate) use clock::Clock;
 pub use handle::{Seen, Which};
+pub(crate) use tape::Numbers;
 
 use super::events::Event;
 use super::faults::Faults;
@@ -84,23 +88,13 @@ pub(crate) struct State {
     connections: BTreeMap<u64, Arc<Connection>>,
     next_connection: u64,
     seen: VecDeque<Seen>,
-    /// The clock: this moment is `began_at` in the world.
-    began: Instant,
-    began_at: u64,
+    clock: Clock,
 }
 
 /// Commands remembered for [`Switch::commands`]; the oldest are forgotten.
 const REMEMBERED: usize = 100_000;
 
 impl State {
-    fn now(&self) -> u64 {
-        self.began_at + u64::try_from(self.began.elapsed().as_micros()).unwrap_or_default()
-    }
-
-    fn moment(&self, at: u64) -> Instant {
-        self.began + Duration::from_micros(at.saturating_sub(self.began_at))
-    }
-
     pub(crate) fn remember(&mut self, seen: Seen) {
         if self.seen.len() == REMEMBERED {
             self.seen.pop_front();
@@ -119,20 +113,29 @@ impl State {
     /// All events of the world, through the faults, to those who listen.
     fn publish(&mut self) {
         for event in self.world.drain() {
-            if self.faults.loses(&event) {
-                continue;
-            }
-            let again = self.faults.repeat.then(|| event.clone());
-            for event in [Some(event), again].into_iter().flatten() {
-                match &mut self.faults.disorder {
-                    Some(disorder) => {
-                        if let Some(event) = disorder.push(event) {
-                            self.deliver(&event);
-                        }
-                    }
-                    None => self.deliver(&event),
+            self.send(event);
+        }
+    }
+
+    /// An event, through the faults, to those who listen.
+    fn send(&mut self, event: Event) {
+        if self.faults.loses(&event) {
+            return;
+        }
+        if self.faults.repeat {
+            self.pass(event.clone());
+        }
+        self.pass(event);
+    }
+
+    fn pass(&mut self, event: Event) {
+        match &mut self.faults.disorder {
+            Some(disorder) => {
+                if let Some(event) = disorder.push(event) {
+                    self.deliver(&event);
                 }
             }
+            None => self.deliver(&event),
         }
     }
 
@@ -155,7 +158,7 @@ impl Shared {
     /// Changes the world, hands its events on, wakes whoever waits.
     pub(crate) fn act<R>(&self, change: impl FnOnce(&mut State, u64) -> R) -> R {
         let mut state = self.lock();
-        let now = state.now();
+        let now = state.clock.now();
         let result = change(&mut state, now);
         state.publish();
         drop(state);
@@ -172,7 +175,7 @@ impl Shared {
         loop {
             let (due, held) = {
                 let state = self.lock();
-                (state.world.next_due().map(|at| state.moment(at)), state.faults.disorder.is_some())
+                (state.world.next_due().map(|at| state.clock.moment(at)), state.faults.disorder.is_some())
             };
             flush = held.then(|| flush.unwrap_or_else(|| Instant::now() + poll));
             let next = [due, beat, flush].into_iter().flatten().min();
@@ -204,12 +207,22 @@ impl Shared {
 impl Switch {
     /// Starts a switch.
     pub async fn start(options: SwitchOptions) -> std::io::Result<Self> {
+        let clock = Clock::running(options.world.started);
+        let world = World::new(options.world.clone());
+        Self::with_world(options, world, clock).await
+    }
+
+    /// Starts a switch around a world that is there already.
+    pub(crate) async fn with_world(
+        options: SwitchOptions,
+        world: World,
+        clock: Clock,
+    ) -> std::io::Result<Self> {
         let keeper =
             Doorkeeper { password: options.password.clone(), users: options.users.clone(), refuse: false };
         let state = State {
-            began: Instant::now(),
-            began_at: options.world.started,
-            world: World::new(options.world),
+            clock,
+            world,
             keeper,
             faults: Faults::default(),
             connections: BTreeMap::new(),

@@ -9,25 +9,44 @@ use std::fmt::Write as _;
 /// What a client is told before the connection is closed.
 const GOODBYE: &str = "Disconnected, goodbye.\nSee you at ClueCon! http://www.cluecon.com/\n";
 
-/// Bytes that FreeSWITCH encodes besides control characters and everything beyond `~`.
-const UNSAFE: &[u8] = b" \"#%&+:;<=>?@[\\]^`{|}";
+/// Bytes that FreeSWITCH encodes: these, control characters and everything beyond `~`.
+const UNSAFE: [bool; 256] = {
+    let mut table = [false; 256];
+    let mut byte = 0;
+    while byte < 256 {
+        table[byte] = byte < 32 || byte > 126;
+        byte += 1;
+    }
+    let listed = b" \"#%&+:;<=>?@[\\]^`{|}";
+    let mut i = 0;
+    while i < listed.len() {
+        table[listed[i] as usize] = true;
+        i += 1;
+    }
+    table
+};
 
 /// Appends `value` percent-encoded, as event headers are.
 ///
 /// Like FreeSWITCH it does not encode twice: a `%` followed by two upper-case hex digits stays as it is.
 pub fn encode_into(out: &mut String, value: &[u8]) {
     const HEX: &[u8; 16] = b"0123456789ABCDEF";
-    for (i, &byte) in value.iter().enumerate() {
-        let encoded_already = byte == b'%'
-            && value.get(i + 1..i + 3).is_some_and(|two| two.iter().all(|digit| HEX.contains(digit)));
-        if encoded_already || ((b' '..=b'~').contains(&byte) && !UNSAFE.contains(&byte)) {
-            out.push(char::from(byte));
-        } else {
-            out.push('%');
+    let mut rest = value;
+    while let Some(at) = rest.iter().position(|byte| UNSAFE[usize::from(*byte)]) {
+        let (plain, from) = rest.split_at(at);
+        // Bytes that need no encoding are ASCII, so this is always text.
+        out.push_str(std::str::from_utf8(plain).unwrap_or_default());
+        let [byte, after @ ..] = from else { return };
+        let encoded_already =
+            *byte == b'%' && after.get(..2).is_some_and(|two| two.iter().all(|digit| HEX.contains(digit)));
+        out.push('%');
+        if !encoded_already {
             out.push(char::from(HEX[usize::from(byte >> 4)]));
             out.push(char::from(HEX[usize::from(byte & 15)]));
         }
+        rest = after;
     }
+    out.push_str(std::str::from_utf8(rest).unwrap_or_default());
 }
 
 /// `value` percent-decoded; a broken `%` stays as it is.

@@ -31,13 +31,14 @@ pub use call::{Caller, Flags};
 pub use people::Rejected;
 pub use truth::{MemberTruth, RoomTruth};
 
-pub(crate) use call::Call;
+pub(crate) use call::{Call, channel_lines};
 pub(crate) use room::{Member, Playback, Recording, Room};
 
 use super::dice::Dice;
 use super::events::{Event, Lines};
+use super::text;
 use std::cmp::Reverse;
-use std::collections::{BTreeMap, BinaryHeap, HashMap};
+use std::collections::{BTreeMap, BinaryHeap, HashMap, HashSet};
 
 /// How a switch calls itself in each of its events.
 #[derive(Debug, Clone)]
@@ -83,7 +84,8 @@ pub struct WorldOptions {
     pub sequence: u64,
     /// From `kick`, `hup`, `transfer` or a hang-up to `del-member`.
     pub departure: u64,
-    /// Up to this much more, at random, so that those leaving together leave in another order.
+    /// Up to this much more, at random, for this and for the mixer's step: then those who leave together leave
+    /// in another order.
     pub departure_jitter: u64,
     /// The mixer's step: from an empty floor to `floor-change`, from the last `del-member` to
     /// `conference-destroy`.
@@ -173,6 +175,15 @@ pub(crate) enum Task {
     },
 }
 
+/// What has been, by `Conference-Unique-ID` and call id.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Past {
+    /// Conferences whose `conference-destroy` was recorded.
+    pub(crate) ended: HashSet<String>,
+    /// Conferences and calls that a command has ended: their recording goes on without being told.
+    pub(crate) taken_out: HashSet<String>,
+}
+
 /// The state of one switch. See the module.
 #[derive(Debug, Clone)]
 pub struct World {
@@ -183,11 +194,13 @@ pub struct World {
     core_uuid: String,
     /// `Core-UUID` and the other lines that are the same in each event.
     identity: Lines,
+    /// The dates of the second it is.
+    dates: Lines,
     pub(crate) sequence: u64,
     next_member: u32,
     next_key: u64,
     pub(crate) rooms: BTreeMap<RoomKey, Room>,
-    names: HashMap<String, RoomKey>,
+    pub(crate) names: HashMap<String, RoomKey>,
     pub(crate) calls: HashMap<String, Call>,
     sessions: u64,
     tasks: BinaryHeap<Reverse<(u64, u64, Task)>>,
@@ -198,6 +211,8 @@ pub struct World {
     globals: BTreeMap<String, String>,
     /// A world that follows a recording: floor and voices change only as recorded.
     pub(crate) following: bool,
+    /// What a recording has told of conferences that have ended, and what commands have taken out of it.
+    pub(crate) past: Past,
 }
 
 impl World {
@@ -211,6 +226,7 @@ impl World {
             started: options.started,
             core_uuid,
             identity: Lines::new(),
+            dates: Lines::new(),
             sequence: options.sequence,
             next_member: options.first_member_id.max(1),
             next_key: 1,
@@ -224,9 +240,11 @@ impl World {
             hash: BTreeMap::new(),
             globals: BTreeMap::new(),
             following: false,
+            past: Past::default(),
             options,
         };
         world.write_identity();
+        world.write_dates();
         world
     }
 
@@ -257,10 +275,26 @@ impl World {
     pub fn advance(&mut self, now: u64) {
         while self.next_due().is_some_and(|due| due <= now) {
             let Some(Reverse((due, _, task))) = self.tasks.pop() else { break };
-            self.now = self.now.max(due);
+            self.set_time(due);
             self.perform(task);
         }
-        self.now = self.now.max(now);
+        self.set_time(now);
+    }
+
+    /// Time does not go back.
+    fn set_time(&mut self, now: u64) {
+        let before = self.now;
+        self.now = before.max(now);
+        if before / 1_000_000 != self.now / 1_000_000 {
+            self.write_dates();
+        }
+    }
+
+    fn write_dates(&mut self) {
+        let mut dates = Lines::new();
+        dates.push("Event-Date-Local", text::date_local(self.now));
+        dates.push("Event-Date-GMT", text::date_gmt(self.now));
+        self.dates = dates;
     }
 
     /// Lets everything happen that is still to happen by itself; the time moves to the last of it.
@@ -278,6 +312,13 @@ impl World {
     pub(crate) fn schedule(&mut self, after: u64, task: Task) {
         self.next_task += 1;
         self.tasks.push(Reverse((self.now.saturating_add(after), self.next_task, task)));
+    }
+
+    /// Changes who the switch says it is, for a world that speaks in the name of a recorded one.
+    pub(crate) fn impersonate(&mut self, core_uuid: &str, identity: Identity) {
+        core_uuid.clone_into(&mut self.core_uuid);
+        self.options.identity = identity;
+        self.write_identity();
     }
 
     fn write_identity(&mut self) {

@@ -1,5 +1,6 @@
 //! A client for these tests only: it reads frames as plainly as possible, so that it cannot share a
 //! mistake with the program.
+#![allow(dead_code)] // Each test uses its part.
 
 use std::collections::VecDeque;
 use std::net::SocketAddr;

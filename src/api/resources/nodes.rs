@@ -40,6 +40,7 @@ async fn list(context: Arc<Context>, _caller: Caller, _request: Request) -> Resu
                 "version": status.version.map(|version| version.to_string()),
                 "core_uuid": status.core,
                 "connections": status.connections,
+                "events": status.events,
                 "trouble": status.trouble,
                 "conferences": here.len(),
                 "participants": here.iter().map(|conference| conference.len()).sum::<usize>(),

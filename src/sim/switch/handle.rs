@@ -123,7 +123,7 @@ impl Switch {
         self.wait(|shared| (listening(shared) == count).then_some(())).await;
     }
 
-    async fn wait<R>(&self, mut ready: impl FnMut(&Shared) -> Option<R>) -> R {
+    pub(super) async fn wait<R>(&self, mut ready: impl FnMut(&Shared) -> Option<R>) -> R {
         let mut changes = self.shared.changes.subscribe();
         loop {
             changes.mark_unchanged();

@@ -72,7 +72,8 @@ impl World {
             "show" => self.show(&words, &mut out),
             "originate" => say!(out, "-ERR {}\n", super::moving::NOWHERE),
             "hupall" => {
-                let calls: Vec<String> = self.calls.keys().cloned().collect();
+                let mut calls: Vec<String> = self.calls.keys().cloned().collect();
+                calls.sort_unstable();
                 for call in calls {
                     self.hang_up(&call, words.first().copied().unwrap_or("MANAGER_REQUEST"));
                 }

@@ -59,9 +59,7 @@ impl World {
 
     /// The headers every event begins with.
     pub(crate) fn common(&self, lines: &mut Lines, name: &str, spot: Spot, sequence: u64) {
-        lines.push("Event-Name", name).append(&self.identity);
-        lines.push("Event-Date-Local", text::date_local(self.now));
-        lines.push("Event-Date-GMT", text::date_gmt(self.now));
+        lines.push("Event-Name", name).append(&self.identity).append(&self.dates);
         lines.push_number("Event-Date-Timestamp", self.now);
         lines.push("Event-Calling-File", spot.0).push("Event-Calling-Function", spot.1);
         lines.push_number("Event-Calling-Line-Number", spot.2);

@@ -4,7 +4,8 @@
 
 use super::cjson::Printer;
 use super::conference::{Answer, Handled, say};
-use super::{Call, Member, Room, RoomKey, World};
+use super::room::Node;
+use super::{Member, Room, RoomKey, World};
 use crate::sim::text;
 use std::io::Write as _;
 
@@ -122,23 +123,22 @@ impl World {
         });
         p.key("members");
         p.array(|p| {
-            for recording in room.recordings.iter().rev() {
+            for node in room.nodes(self.now) {
                 p.item();
-                p.object(|p| {
-                    p.text("type", b"recording_node");
-                    p.text("record_path", recording.path.as_bytes());
-                    p.number("join_time", (recording.since / 1_000_000) as i64);
+                p.object(|p| match node {
+                    Node::Caller(member) => self.json_member(p, room, member),
+                    Node::Recording(recording) => {
+                        p.text("type", b"recording_node");
+                        p.text("record_path", recording.path.as_bytes());
+                        p.number("join_time", (recording.since / 1_000_000) as i64);
+                    }
                 });
-            }
-            for (_, member) in room.listed(self.now) {
-                let Some(call) = self.calls.get(&member.call) else { continue };
-                p.item();
-                p.object(|p| self.json_member(p, room, member, call));
             }
         });
     }
 
-    fn json_member(&self, p: &mut Printer, room: &Room, m: &Member, call: &Call) {
+    fn json_member(&self, p: &mut Printer, room: &Room, m: &Member) {
+        let (name, number) = self.caller_id(m);
         p.text("type", b"caller");
         p.number("id", m.id.into());
         p.key("flags");
@@ -158,8 +158,8 @@ impl World {
             p.boolean("pass_digits", false);
         });
         p.text("uuid", m.call.as_bytes());
-        p.text("caller_id_name", &call.name);
-        p.text("caller_id_number", &call.number);
+        p.text("caller_id_name", name);
+        p.text("caller_id_number", number);
         p.number("join_time", self.seconds_since(m.joined));
         p.number(
             "last_talking",
@@ -183,7 +183,6 @@ impl World {
         if !rooms.is_empty() {
             say!(out, "</conferences>\n");
         }
-        out.push(b'\n');
         out
     }
 
@@ -211,21 +210,25 @@ impl World {
             say!(out, "    </variables>\n");
         }
         say!(out, "    <members>\n");
-        for recording in room.recordings.iter().rev() {
-            say!(out, "      <member type=\"recording_node\">\n");
-            say!(out, "        <record_path>{}</record_path>\n", escaped(&recording.path));
-            let since = recording.since / 1_000_000;
-            say!(out, "        <join_time type=\"UNIX-epoch\">{since}</join_time>\n      </member>\n");
-        }
-        for (_, member) in room.listed(self.now) {
-            if let Some(call) = self.calls.get(&member.call) {
-                self.xml_member(room, member, call, out);
+        for node in room.nodes(self.now) {
+            match node {
+                Node::Caller(member) => self.xml_member(room, member, out),
+                Node::Recording(recording) => {
+                    let (path, since) = (escaped(&recording.path), recording.since / 1_000_000);
+                    say!(out, "      <member type=\"recording_node\">\n");
+                    say!(out, "        <record_path>{path}</record_path>\n");
+                    say!(
+                        out,
+                        "        <join_time type=\"UNIX-epoch\">{since}</join_time>\n      </member>\n"
+                    );
+                }
             }
         }
         say!(out, "    </members>\n  </conference>\n");
     }
 
-    fn xml_member(&self, room: &Room, m: &Member, call: &Call, out: &mut Answer) {
+    fn xml_member(&self, room: &Room, m: &Member, out: &mut Answer) {
+        let (caller_name, caller_number) = self.caller_id(m);
         say!(out, "      <member type=\"caller\">\n        <id>{}</id>\n        <flags>\n", m.id);
         for (name, on) in [
             ("can_hear", m.hear && !m.hold),
@@ -246,8 +249,8 @@ impl World {
         }
         // Names are percent-encoded here, unlike in every other list.
         let (mut name, mut number) = (String::new(), String::new());
-        text::encode_into(&mut name, &call.name);
-        text::encode_into(&mut number, &call.number);
+        text::encode_into(&mut name, caller_name);
+        text::encode_into(&mut number, caller_number);
         say!(out, "        </flags>\n        <uuid>{}</uuid>\n", escaped(&m.call));
         say!(out, "        <caller_id_name>{name}</caller_id_name>\n");
         say!(out, "        <caller_id_number>{number}</caller_id_number>\n");
@@ -260,8 +263,13 @@ impl World {
         say!(out, "        <output-volume>{}</output-volume>\n      </member>\n", m.volume_out);
     }
 
-    fn seconds_since(&self, then: u64) -> i64 {
-        (self.now.saturating_sub(then) / 1_000_000) as i64
+    fn caller_id(&self, member: &Member) -> (&[u8], &[u8]) {
+        self.calls.get(&member.call).map_or((b"", b""), |call| (&call.name, &call.number))
+    }
+
+    /// Seconds as FreeSWITCH counts them: by the clock's whole seconds, not by what has passed.
+    pub(crate) fn seconds_since(&self, then: u64) -> i64 {
+        (self.now / 1_000_000).saturating_sub(then / 1_000_000) as i64
     }
 }
 

@@ -133,8 +133,7 @@ impl World {
             Some(_) => {
                 room.floor = None;
                 say!(out, "+OK floor none\n");
-                // The event names no former holder either: he has let go before it is made.
-                self.fire_floor(seat.0, None, None);
+                self.fire_floor(seat.0, Some(id), None);
             }
             None => {
                 room.floor = Some(id);

@@ -38,7 +38,8 @@ impl World {
         }
         let Some(room) = self.rooms.get_mut(&key).filter(|room| !room.tick_pending) else { return };
         room.tick_pending = true;
-        self.schedule(self.options.tick, Task::Tick(key));
+        let wait = self.options.tick + self.dice.below(self.options.departure_jitter);
+        self.schedule(wait, Task::Tick(key));
     }
 
     /// An empty floor goes to the newest member, muted or not. A holder that is silent loses it to one
@@ -128,6 +129,9 @@ impl World {
         if let Some(call) = self.calls.get_mut(&member.call) {
             call.seat = None;
         }
+        if self.following {
+            self.past.taken_out.insert(member.call.clone());
+        }
         let Some(room) = self.rooms.get_mut(&key) else { return };
         room.relations.retain(|(a, b, _)| *a != member.id && *b != member.id);
         if member.endconf || room.members.is_empty() {
@@ -185,7 +189,8 @@ impl World {
 
     fn destroy_when_empty(&mut self, key: RoomKey) {
         if self.rooms.get(&key).is_some_and(|room| room.members.is_empty()) {
-            self.schedule(self.options.tick, Task::Destroy(key));
+            let wait = self.options.tick + self.dice.below(self.options.departure_jitter);
+            self.schedule(wait, Task::Destroy(key));
         }
     }
 
@@ -200,6 +205,8 @@ impl World {
         self.burn(1);
         let spot = ("mod_conference.c", "conference_thread_run", 863);
         self.fire_room(key, spot, "conference-destroy", &[]);
-        self.rooms.remove(&key);
+        if let Some(room) = self.rooms.remove(&key).filter(|_| self.following) {
+            self.past.taken_out.insert(room.uuid);
+        }
     }
 }

@@ -139,6 +139,8 @@ impl World {
         channel.set("Caller-Caller-ID-Name", "Outbound Call");
         channel.set("Caller-Caller-ID-Number", context);
         channel.set("Caller-Source", "mod_loopback");
+        channel.set("Channel-Write-Codec-Name", "L16");
+        channel.set("Channel-Write-Codec-Bit-Rate", "128000");
         channel.set("Caller-Context", context);
         Call {
             uuid: uuid.to_owned(),

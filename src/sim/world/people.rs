@@ -181,7 +181,17 @@ impl World {
             Some(id) => id,
             None => self.next_member_id(),
         };
-        let member = new_member(id, uuid, flags, self.now, self.now + self.options.list_lag);
+        let member = Member {
+            hear: !flags.deaf,
+            speak: !flags.mute,
+            mute_detect: flags.mute_detect,
+            moderator: flags.moderator,
+            ghost: flags.ghost,
+            endconf: flags.endconf,
+            mandatory_endconf: flags.mandatory_endconf,
+            listed_from: self.now + self.options.list_lag,
+            ..Member::new(id, uuid, self.now)
+        };
         let Some(room) = self.rooms.get_mut(&key) else { return };
         let place = room.seat_member(member);
         let (name, conference, domain, verbose) =
@@ -279,35 +289,5 @@ fn length_of(file: &str) -> (u64, u64) {
     match tone.and_then(|on| on.parse::<u64>().ok()).map(|on| on.min(3_600_000)) {
         Some(on) => (on * 1000, on * 2),
         None => (2_000_000, 2_000),
-    }
-}
-
-fn new_member(id: u32, uuid: &str, flags: Flags, now: u64, listed_from: u64) -> Member {
-    Member {
-        id,
-        call: uuid.to_owned(),
-        hear: !flags.deaf,
-        speak: !flags.mute,
-        talking: false,
-        hold: false,
-        mute_detect: flags.mute_detect,
-        moderator: flags.moderator,
-        ghost: flags.ghost,
-        endconf: flags.endconf,
-        mandatory_endconf: flags.mandatory_endconf,
-        energy_level: 100,
-        current_energy: 0,
-        volume_in: 0,
-        volume_out: 0,
-        joined: now,
-        listed_from,
-        last_talked: None,
-        talking_since: now,
-        voice: false,
-        kicked: false,
-        departing: false,
-        transfer: None,
-        last_sequence: 0,
-        reserved: None,
     }
 }

@@ -3,7 +3,7 @@
 //! Plain data and small questions; changing it and telling about it is done by the neighbours.
 
 use super::{Place, RoomKey};
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 /// A member of a conference.
 #[derive(Debug, Clone)]
@@ -46,6 +46,8 @@ pub(crate) struct Member {
 /// A file being recorded: a member without a call in FreeSWITCH, a line in lists.
 #[derive(Debug, Clone)]
 pub(crate) struct Recording {
+    /// Among the members: lists show both in one order.
+    pub(crate) place: Place,
     pub(crate) path: String,
     pub(crate) since: u64,
     pub(crate) paused: bool,
@@ -68,6 +70,12 @@ pub(crate) struct Playback {
 pub(crate) struct DoorSound {
     pub(crate) on: bool,
     pub(crate) file: String,
+}
+
+/// What a list shows.
+pub(crate) enum Node<'a> {
+    Caller(&'a Member),
+    Recording(&'a Recording),
 }
 
 /// A running conference.
@@ -95,10 +103,43 @@ pub(crate) struct Room {
     pub(crate) enter_sound: DoorSound,
     pub(crate) exit_sound: DoorSound,
     /// Who may not hear or speak to whom: (member, other, `nospeak` or `nohear`).
-    pub(crate) relations: HashSet<(u32, u32, &'static str)>,
+    pub(crate) relations: BTreeSet<(u32, u32, &'static str)>,
     pub(crate) tick_pending: bool,
     /// Ended: no command finds it, its last events are still to come.
     pub(crate) ended: bool,
+}
+
+impl Member {
+    /// Somebody who has just sat down.
+    pub(crate) fn new(id: u32, call: &str, now: u64) -> Self {
+        Self {
+            id,
+            call: call.to_owned(),
+            hear: true,
+            speak: true,
+            talking: false,
+            hold: false,
+            mute_detect: false,
+            moderator: false,
+            ghost: false,
+            endconf: false,
+            mandatory_endconf: false,
+            energy_level: 100,
+            current_energy: 0,
+            volume_in: 0,
+            volume_out: 0,
+            joined: now,
+            listed_from: now,
+            last_talked: None,
+            talking_since: now,
+            voice: false,
+            kicked: false,
+            departing: false,
+            transfer: None,
+            last_sequence: 0,
+            reserved: None,
+        }
+    }
 }
 
 impl Room {
@@ -124,7 +165,7 @@ impl Room {
             playing: Vec::new(),
             enter_sound: DoorSound { on: true, file: String::new() },
             exit_sound: DoorSound { on: true, file: String::new() },
-            relations: HashSet::new(),
+            relations: BTreeSet::new(),
             tick_pending: false,
             ended: false,
         }
@@ -160,6 +201,19 @@ impl Room {
     /// Those a command can reach and a list shows, newest first.
     pub(crate) fn listed(&self, now: u64) -> impl Iterator<Item = (Place, &Member)> {
         self.members.iter().rev().map(|(place, m)| (*place, m)).filter(move |(_, m)| m.listed_from <= now)
+    }
+
+    /// All of a list, newest first: members that can be found, and recordings.
+    pub(crate) fn nodes(&self, now: u64) -> impl Iterator<Item = Node<'_>> {
+        let mut recordings = self.recordings.iter().rev().peekable();
+        let mut members = self.listed(now).peekable();
+        std::iter::from_fn(move || {
+            let member = members.peek().map(|(place, _)| *place);
+            match recordings.next_if(|r| member.is_none_or(|place| r.place > place)) {
+                Some(recording) => Some(Node::Recording(recording)),
+                None => members.next().map(|(_, member)| Node::Caller(member)),
+            }
+        })
     }
 
     pub(crate) fn set_variable(&mut self, name: &str, value: &str) {

@@ -42,7 +42,7 @@ impl World {
         let name = *args.first().ok_or(Syntax)?;
         let Some(room) = self.rooms.get(&key) else { return Ok(()) };
         match name {
-            "run_time" => say!(out, "{}", self.now.saturating_sub(room.created) / 1_000_000),
+            "run_time" => say!(out, "{}", self.seconds_since(room.created)),
             "count" => say!(out, "{}", room.size()),
             "count_ghosts" => say!(out, "{}", room.ghosts),
             "max_members" => say!(out, "{}", room.max_members),

@@ -148,7 +148,9 @@ impl World {
                 self.next_member_id();
                 let since = self.now;
                 let Some(room) = self.rooms.get_mut(&key) else { return Ok(()) };
-                room.recordings.push(Recording { path: path.to_owned(), since, paused: false });
+                let place = room.next_place;
+                room.next_place += 1;
+                room.recordings.push(Recording { place, path: path.to_owned(), since, paused: false });
                 self.schedule(THREAD, Task::RecordStart(key, path.to_owned()));
             }
             "stop" => self.stop_recording(key, path, out),

@@ -1,0 +1,136 @@
+//! A daemon with all its parts, running.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+
+use super::database;
+use crate::api::resources::{self, Context};
+use crate::api::{self, Api, Server, Stopped};
+use crate::auth::{AccountId, Authenticator};
+use crate::cli::Failure;
+use crate::config::Config;
+use crate::documents::Documents;
+use crate::esl;
+use crate::hub::Hub;
+use crate::node::{self, Node, Running};
+use crate::registry::Registry;
+use crate::store::{Clock, Store};
+use crate::switchboard::Switchboard;
+
+/// A running daemon. Dropping it leaves its tasks running: [`Daemon::stop`] ends them.
+pub struct Daemon {
+    address: SocketAddr,
+    context: Arc<Context>,
+    hub: Hub,
+    nodes: Vec<Running>,
+    store: Arc<dyn Store>,
+    stop_serving: CancellationToken,
+    stop_following: CancellationToken,
+    serving: JoinHandle<Stopped>,
+}
+
+impl Daemon {
+    /// Starts everything. Does not wait for the nodes: what is not known yet is said to be.
+    ///
+    /// # Errors
+    /// If the database cannot be opened, or the address is taken.
+    pub async fn start(config: &Config) -> Result<Self, Failure> {
+        let store = database::open(config).await?;
+        let server = match Server::bind(config.api.listen).await {
+            Ok(server) => server,
+            Err(error) => {
+                store.close().await;
+                return Err(anyhow::Error::new(error).into());
+            }
+        };
+        let address = server.local_addr();
+        let (hub, registry, clock) = (Hub::default(), Arc::new(Registry::new()), Clock::system());
+        let stop_following = CancellationToken::new();
+        let nodes: Vec<_> = config
+            .node
+            .iter()
+            .map(|node| Node::start(settings(config, node), registry.clone(), hub.clone(), &stop_following))
+            .collect();
+        let switchboard = Switchboard::new(
+            registry.clone(),
+            nodes.iter().map(|running| running.node.clone()),
+            hub.clone(),
+            config.conference.kick_sound,
+            effect_within(config),
+        );
+        let context = Arc::new(Context {
+            registry,
+            switchboard,
+            documents: Documents::new(store.clone(), clock.clone()),
+            authenticator: Authenticator::new(store.clone(), clock),
+            store: store.clone(),
+            default_account: default_account(config)?,
+            timestamps: config.conference.timestamps,
+        });
+        let router = resources::router().map_err(anyhow::Error::new)?;
+        let api = Arc::new(Api::new(context.clone(), router, api::Limits::from(&config.api)));
+        let stop_serving = CancellationToken::new();
+        let serving = tokio::spawn(server.serve(api, stop_serving.clone().cancelled_owned()));
+        Ok(Self { address, context, hub, nodes, store, stop_serving, stop_following, serving })
+    }
+
+    /// Where the API listens.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// What its handlers work with.
+    pub fn context(&self) -> &Arc<Context> {
+        &self.context
+    }
+
+    /// What happens, as it happens.
+    pub fn hub(&self) -> &Hub {
+        &self.hub
+    }
+
+    /// Stops everything: requests in flight are finished, within the configured grace.
+    pub async fn stop(self) -> Stopped {
+        self.stop_serving.cancel();
+        let stopped = self.serving.await.unwrap_or_else(|error| {
+            tracing::error!("the API ended by itself: {error}");
+            Stopped::default()
+        });
+        self.stop_following.cancel();
+        for node in self.nodes {
+            node.ended().await;
+        }
+        if let Err(error) = self.context.authenticator.flush_last_used().await {
+            tracing::warn!("when tokens were used last is not noted: {error}");
+        }
+        self.store.close().await;
+        stopped
+    }
+}
+
+fn settings(config: &Config, node: &crate::config::Node) -> node::Settings {
+    let limits = esl::Limits {
+        header: config.esl.max_header_bytes,
+        event: config.esl.max_event_bytes,
+        response: config.esl.max_response_bytes,
+    };
+    node::Settings { node: node.clone(), limits, audit_every: Duration::from_secs(60) }
+}
+
+/// Seeing the effect of a command may take as long as its reply, and together they end before the
+/// request does.
+fn effect_within(config: &Config) -> Duration {
+    let slowest = config.node.iter().map(|node| node.command_timeout_ms).max().unwrap_or(10_000);
+    Duration::from_millis(slowest.min(config.api.answer_timeout_ms / 3))
+}
+
+fn default_account(config: &Config) -> Result<Option<AccountId>, Failure> {
+    let parse = |account: &String| {
+        account.parse().map_err(|error| Failure::Config(format!("conference.default_account: {error}")))
+    };
+    config.conference.default_account.as_ref().map(parse).transpose()
+}
