@@ -101,7 +101,7 @@ fn a_password_without_quotes_is_refused_and_not_repeated() {
     for wrong in ["1234567", "-1234567", "true", "12345.67"] {
         let error = refusal(&format!("[[node]]\nname = \"fs1\"\npassword = {wrong}\n"), &[]);
         assert!(
-            error.starts_with("conf.toml: node[0].password: expected a string: put the password in quotes"),
+            error.starts_with("conf.toml: node[0].password: expected a string: put it in quotes"),
             "{error}"
         );
         assert!(!error.contains("1234567"), "{error}");

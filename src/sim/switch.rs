@@ -122,20 +122,16 @@ impl State {
         if self.faults.loses(&event) {
             return;
         }
-        if self.faults.repeat {
-            self.pass(event.clone());
-        }
-        self.pass(event);
-    }
-
-    fn pass(&mut self, event: Event) {
-        match &mut self.faults.disorder {
-            Some(disorder) => {
-                if let Some(event) = disorder.push(event) {
-                    self.deliver(&event);
+        let again = self.faults.repeat.then(|| event.clone());
+        for event in [Some(event), again].into_iter().flatten() {
+            match &mut self.faults.disorder {
+                Some(disorder) => {
+                    if let Some(event) = disorder.push(event) {
+                        self.deliver(&event);
+                    }
                 }
+                None => self.deliver(&event),
             }
-            None => self.deliver(&event),
         }
     }
 
