@@ -56,7 +56,12 @@ fn follow(address: SocketAddr, events: u64) -> Run {
         let stop = CancellationToken::new();
         let node = config::Node::new("fs1", address.to_string(), Secret::new("ClueCon"));
         let (began, busy_before) = (Instant::now(), busy());
-        let running = Node::start(Settings { node, limits: Limits::default() }, registry.clone(), (), &stop);
+        let running = Node::start(
+            Settings { node, limits: Limits::default(), audit_every: Duration::from_secs(60) },
+            registry.clone(),
+            (),
+            &stop,
+        );
         while running.node.status().events < events {
             assert!(began.elapsed() < Duration::from_secs(120), "only {:?} arrived", running.node.status());
             tokio::time::sleep(Duration::from_millis(20)).await;

@@ -27,6 +27,8 @@ pub struct Settings {
     pub node: config::Node,
     /// What it may send at most.
     pub limits: Limits,
+    /// Each conference is listed once in about this time, whether anything was odd or not.
+    pub audit_every: Duration,
 }
 
 impl Settings {

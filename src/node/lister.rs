@@ -1,4 +1,6 @@
-//! Lists: everything after each connect, single conferences where something was odd.
+//! Lists: everything after each connect, single conferences where something was odd, and each of them
+//! once in a while: what FreeSWITCH changes without telling, or a lost event that nothing followed, shows
+//! in no other way.
 //!
 //! ```text
 //! fence ─▶ json_list ─▶ fence ─▶ compare
@@ -12,6 +14,7 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use bytes::Bytes;
+use rand::RngExt as _;
 use tokio::sync::oneshot;
 use tokio::time::Instant;
 
@@ -28,6 +31,8 @@ use crate::registry::{Mark, Reconciled};
 const AT_MOST_EVERY: Duration = Duration::from_secs(1);
 /// A list that may have missed somebody who has just joined is taken again after this.
 const LOOK_AGAIN: Duration = Duration::from_millis(2_100);
+/// However many there are, audits leave the switch alone for so long.
+const AUDIT_PAUSE: Duration = Duration::from_millis(50);
 /// Lists longer than this are read beside the event loop.
 const LONG: usize = 256 << 10;
 
@@ -173,6 +178,12 @@ fn summary_name(line: &str) -> Option<&str> {
     Some(&rest[..end])
 }
 
+/// Who follows the last one, of names in order; behind the end it begins anew.
+fn next_in_round<'a>(names: &[&'a Arc<str>], last: Option<&Arc<str>>) -> Option<&'a Arc<str>> {
+    let next = names.partition_point(|name| Some(*name) <= last);
+    names.get(next).or(names.first()).copied()
+}
+
 /// The task that lists what has to be listed.
 pub(super) struct Lister {
     node: Node,
@@ -180,11 +191,15 @@ pub(super) struct Lister {
     postponed: BTreeMap<(Instant, Arc<str>), ()>,
     /// When each was listed last; forgotten after a while.
     listed: HashMap<Arc<str>, Instant>,
+    /// When the next conference is audited, and which was the last one.
+    audit: Instant,
+    audited: Option<Arc<str>>,
 }
 
 impl Lister {
     pub(super) fn new(node: Node) -> Self {
-        Self { node, postponed: BTreeMap::new(), listed: HashMap::new() }
+        let audit = Instant::now() + node.shared.settings.audit_every;
+        Self { node, postponed: BTreeMap::new(), listed: HashMap::new(), audit, audited: None }
     }
 
     pub(super) async fn run(mut self) {
@@ -195,6 +210,7 @@ impl Lister {
             let wanted = tokio::select! {
                 wanted = node.shared.look.wanted() => wanted,
                 () = tokio::time::sleep_until(next.unwrap_or_else(Instant::now)), if next.is_some() => self.due(),
+                () = tokio::time::sleep_until(self.audit) => self.audit(),
             };
             node.shared.commands.connected().await;
             if node.shared.connection.load(Ordering::Acquire) == 0 {
@@ -226,6 +242,17 @@ impl Lister {
             wanted.conferences.insert(conference);
         }
         wanted
+    }
+
+    /// The next conference in the round, and when the one after it is due.
+    fn audit(&mut self) -> Wanted {
+        let (all, node) = (self.node.registry.conferences(), self.node.name());
+        let names: Vec<_> = all.iter().filter(|known| known.node == *node).map(|known| &known.name).collect();
+        let every = self.node.shared.settings.audit_every;
+        let pause = every / u32::try_from(names.len()).unwrap_or(u32::MAX).max(1);
+        self.audit = Instant::now() + pause.max(AUDIT_PAUSE).mul_f64(rand::rng().random_range(0.5..=1.5));
+        self.audited = next_in_round(&names, self.audited.as_ref()).cloned();
+        Wanted { everything: false, conferences: self.audited.iter().cloned().collect() }
     }
 
     fn postpone(&mut self, conference: Arc<str>, by: Duration) {
@@ -297,7 +324,18 @@ impl Lister {
 
 #[cfg(test)]
 mod tests {
-    use super::summary_name;
+    use super::{next_in_round, summary_name};
+    use std::sync::Arc;
+
+    #[test]
+    fn an_audit_goes_round() {
+        let [a, b, c]: [Arc<str>; 3] = ["a", "b", "c"].map(Into::into);
+        assert_eq!(next_in_round(&[], Some(&b)), None);
+        assert_eq!(next_in_round(&[&a, &b, &c], None), Some(&a));
+        assert_eq!(next_in_round(&[&a, &b, &c], Some(&a)), Some(&b));
+        assert_eq!(next_in_round(&[&a, &c], Some(&b)), Some(&c), "it has ended meanwhile");
+        assert_eq!(next_in_round(&[&a, &b, &c], Some(&c)), Some(&a));
+    }
 
     #[test]
     fn a_summary_tells_the_names() {

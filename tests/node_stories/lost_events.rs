@@ -167,3 +167,23 @@ async fn an_event_that_is_too_large_is_lost_and_its_conference_found() {
     assert_eq!(&*house.participant("daily", &ann).caller_name, long);
     assert_eq!(house.node.status().connections, connections, "the connection has survived");
 }
+
+#[tokio::test]
+async fn what_no_event_told_is_found_by_the_audit() {
+    let switch = crate::support::house::switch().await;
+    let house = House::with(switch, |settings| settings.audit_every = std::time::Duration::from_millis(600));
+    house.followed().await;
+    let calls: Vec<_> = ["daily", "weekly", "yearly"]
+        .map(|room| house.switch.join(room, Caller::new("Ann", "2001")).unwrap())
+        .into();
+    settled(&house.switch).await;
+    house.agrees().await;
+    house.switch.drop_events_if(|event| event.action().is_some());
+    for (room, call) in ["daily", "weekly", "yearly"].into_iter().zip(&calls) {
+        house.switch.api(&format!("conference {room} mute uuid={call}"));
+        house.switch.api(&format!("conference {room} lock"));
+    }
+    house.agrees().await;
+    assert!(!house.has("yearly", &calls[2], Flag::Speak));
+    assert_eq!(house.node.status().connections, 1);
+}

@@ -105,7 +105,7 @@ pub fn settings(addr: SocketAddr) -> Settings {
         reconnect_max_ms: 100,
         ..config::Node::new("fs1", addr.to_string(), Secret::new("ClueCon"))
     };
-    Settings { node, limits: Limits::default() }
+    Settings { node, limits: Limits::default(), audit_every: Duration::from_secs(600) }
 }
 
 impl House {
