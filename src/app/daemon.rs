@@ -8,7 +8,7 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use super::database;
-use crate::api::resources::{self, Context};
+use crate::api::resources::{self, Context, Owners};
 use crate::api::{self, Api, Server, Stopped};
 use crate::auth::{AccountId, Authenticator};
 use crate::cli::Failure;
@@ -69,6 +69,7 @@ impl Daemon {
             authenticator: Authenticator::new(store.clone(), clock),
             store: store.clone(),
             default_account: default_account(config)?,
+            owners: Owners::default(),
             timestamps: config.conference.timestamps,
         });
         let router = resources::router().map_err(anyhow::Error::new)?;
