@@ -141,6 +141,8 @@ async fn without_a_default_account_an_untagged_conference_is_for_superusers() {
 async fn as_long_as_nothing_has_told_the_account_only_superusers_see_the_conference() {
     let switch = crate::house::switch(1).await;
     let ann = switch.join("talk", Caller::new("Ann", "1")).expect("let in");
+    // Nothing happens by itself after that.
+    switch.until(|rooms| rooms[0].members[0].floor).await;
     let house =
         House::beside(vec![switch], |config| config.conference.default_account = Some(ACCOUNT.into())).await;
     house.followed().await;

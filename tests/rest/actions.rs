@@ -1,5 +1,7 @@
 //! Actions: what is asked, what the switch does, what is answered, and what is seen at once after it.
 
+use std::time::Duration;
+
 use convened::sim::switch::Which;
 use convened::sim::world::Caller;
 use http::Method;
@@ -286,6 +288,18 @@ async fn without_an_answer_in_time_the_outcome_is_said_to_be_unknown() {
     house.followed().await;
     let settled = owner.act("conferences/talk", "unlock").await.ok();
     assert_eq!(column(&settled["results"], "result"), ["done"]);
+}
+
+#[tokio::test]
+async fn an_action_that_outlasts_the_guard_of_requests_is_of_unknown_outcome_too() {
+    let house = House::with(1, |config| config.api.answer_timeout_ms = SHORT.as_millis() as u64).await;
+    let owner = house.owner().await;
+    house.join("talk", "Ann").await;
+    house.switch().delay_replies(Duration::from_secs(3_600));
+    for (path, action) in [("conferences/talk", "lock"), ("conferences/talk/participants/1", "kick")] {
+        let data = owner.act(path, action).await.refused(504, "switch_timeout");
+        assert!(data["message"].as_str().is_some_and(|message| message.contains("not known")), "{data}");
+    }
 }
 
 #[tokio::test]
