@@ -245,6 +245,63 @@ async fn what_the_switch_refuses_is_a_switch_error_with_its_words() {
 }
 
 #[tokio::test]
+async fn a_conference_whose_name_cannot_be_sent_safely_is_seen_and_left_alone() {
+    let house = House::start().await;
+    let owner = house.owner().await;
+    for (room, encoded) in [
+        ("foo kick all", "foo%20kick%20all"),
+        ("foo\napi shutdown", "foo%0Aapi%20shutdown"),
+        ("${shutdown}", "%24%7Bshutdown%7D"),
+        ("it's", "it%27s"),
+    ] {
+        house.join(room, "Ann").await;
+        let path = format!("conferences/{encoded}");
+        assert_eq!(owner.get(&path).await.ok()["_read_only"]["members"], 1, "{room:?}");
+        for (path, action) in [
+            (path.clone(), "lock"),
+            (format!("{path}/participants"), "kick"),
+            (format!("{path}/participants/1?by=call_id"), "kick"),
+        ] {
+            let answer = owner.act(&path, action).await;
+            if path.ends_with("by=call_id") {
+                answer.not_found("1");
+                continue;
+            }
+            let data = answer.refused(502, "switch_error");
+            assert_eq!(data["results"][0]["result"], "failed", "{data}");
+            assert_eq!(
+                (&data["reply"], &data["results"][0]["reason"]),
+                (&json!("unaddressable"), &json!("unaddressable"))
+            );
+        }
+    }
+    assert_eq!(house.orders(0), [""; 0]);
+    assert_eq!(house.switch().truth().len(), 4);
+}
+
+#[tokio::test]
+async fn a_call_id_that_cannot_be_sent_safely_is_addressed_by_its_number() {
+    let house = House::start().await;
+    let owner = house.owner().await;
+    for (number, call) in ["x'y", "all", "a b", "1\nshutdown", "${x}@sip"].into_iter().enumerate() {
+        let caller = Caller::new("Ann", "1").uuid(call).variable("confvar_account_id", ACCOUNT);
+        house.enter("talk", caller).await;
+        let encoded = percent_encoding::utf8_percent_encode(call, percent_encoding::NON_ALPHANUMERIC);
+        let path = format!("conferences/talk/participants/{encoded}?by=call_id");
+        let data = owner.act(&path, "mute").await.ok();
+        assert_eq!(
+            data["results"][0],
+            json!({ "participant_id": number + 1, "call_id": call, "node": "fs1", "result": "done" })
+        );
+        let muted: Vec<_> = house.switch().truth()[0].members.iter().map(|member| member.speak).collect();
+        assert_eq!(muted, vec![false; number + 1], "{call:?}");
+    }
+    for order in house.orders(0) {
+        assert!(order.starts_with("api conference talk ") && !order.contains(['\'', '$', '\n']), "{order:?}");
+    }
+}
+
+#[tokio::test]
 async fn what_the_switch_does_not_know_any_more_is_not_found() {
     let house = House::start().await;
     let owner = house.owner().await;

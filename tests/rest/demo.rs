@@ -99,6 +99,22 @@ async fn the_demo_ends_by_itself_after_the_time_it_was_given() {
 }
 
 #[tokio::test]
+async fn the_demo_goes_on_when_nobody_reads_what_it_prints() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let mut shell = std::process::Command::new("sh");
+    let line = "( \"$0\" demo --listen 127.0.0.1:0 --duration 2s; echo \"code $?\" >&2 ) | head -n 1";
+    shell
+        .args(["-c", line, env!("CARGO_BIN_EXE_convened")])
+        .env("TMPDIR", folder.path())
+        .stdin(Stdio::null());
+    let output = crate::process::output(shell).await;
+    let (out, err) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    assert!(out.starts_with("convened demo: ") && out.lines().count() == 1, "{out}");
+    assert!(err.contains("code 0") && !err.contains("panicked"), "{err}");
+    assert_eq!(names(folder.path()), [""; 0]);
+}
+
+#[tokio::test]
 async fn two_demos_at_once_do_not_meet() {
     let folders = [tempfile::tempdir().expect("a folder"), tempfile::tempdir().expect("a folder")];
     let demos = folders.each_ref().map(|folder| {

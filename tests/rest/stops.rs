@@ -64,6 +64,21 @@ async fn a_request_that_would_take_for_ever_does_not_hold_up_the_end() {
 }
 
 #[tokio::test]
+async fn a_switch_that_does_not_answer_does_not_hold_up_the_end() {
+    let site = Site::new().await;
+    let mute = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port");
+    let address = mute.local_addr().expect("an address");
+    site.configure(&format!("[[node]]\nname = \"mute\"\naddress = \"{address}\"\npassword = \"x\"\n"));
+    let (daemon, _) = site.serving().await;
+    let _silent = mute.accept().await.expect("a connection");
+    let asked = Instant::now();
+    daemon.signal("TERM").await;
+    let ended = daemon.ended().await;
+    assert_eq!(ended.code, Some(0), "{ended:?}");
+    assert!(asked.elapsed() < Duration::from_secs(4), "it waited for the switch: {:?}", asked.elapsed());
+}
+
+#[tokio::test]
 async fn logs_never_contain_a_password_a_key_or_a_token() {
     let site = Site::new().await;
     let daemon = site.run(&[("CONVENED__LOG__LEVEL", "trace")]).await;
