@@ -41,6 +41,9 @@ use reply::Reply;
 /// For a client to read a refusal that hyper does not send, and to close.
 const FAREWELL: Duration = Duration::from_secs(1);
 
+/// At the end of the grace, for a refusal to be made and written.
+const LAST_WORDS: Duration = Duration::from_millis(500);
+
 /// Serves one connection to its end. After `stop` it finishes the request in flight and closes.
 ///
 /// The permit is given back when the socket closes, also if a handler has taken it over.
@@ -74,7 +77,11 @@ pub(super) async fn serve<C: Gate>(
         };
         match next {
             Next::Ended(ended) => return log_end(peer, ended),
-            Next::Kill => return,
+            Next::Kill => {
+                // Its request is being refused in these moments; who asked shall hear it.
+                let _ = timeout(LAST_WORDS, &mut connection).await;
+                return;
+            }
             Next::Stop => {
                 is_stopping = true;
                 Pin::new(&mut connection).graceful_shutdown();

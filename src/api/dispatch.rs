@@ -11,6 +11,7 @@ use http::request::Parts;
 use http::{HeaderValue, StatusCode};
 use hyper::body::{Body, Incoming};
 use hyper::upgrade::OnUpgrade;
+use serde_json::Map;
 use tokio::task::JoinError;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -19,7 +20,9 @@ use tracing::{Instrument, Span, debug, debug_span, error, field};
 use super::connection::Errand;
 use super::request::{header_token, new_request_id, request_id};
 use super::router::Found;
-use super::{ApiError, Asking, Envelope, Gate, Limits, Params, Query, Request, Response, Route, Router};
+use super::{
+    Access, ApiError, Asking, Envelope, Gate, Limits, Params, Query, Request, Response, Route, Router,
+};
 use super::{body, negotiate, path};
 use crate::config::Secret;
 
@@ -160,7 +163,13 @@ impl<C: Gate> Api<C> {
             envelope,
             upgrade,
         };
-        self.in_time(route.name, route.handler.call(Arc::clone(&self.context), caller, request)).await
+        let work = route.handler.call(Arc::clone(&self.context), caller, request);
+        match (self.in_time(route.name, work).await, route.access) {
+            (Ok(answer), _) => answer,
+            // What a switch was asked for may have been done, or be done yet.
+            (Err(late), Access::Control) => Err(ApiError::switch_timeout(Map::new()).with_private(late)),
+            (Err(late), _) => Err(ApiError::internal(late)),
+        }
     }
 
     fn route(&self, head: &Parts) -> Result<(&Route<C>, Params), ApiError> {
@@ -181,7 +190,7 @@ impl<C: Gate> Api<C> {
         peer: SocketAddr,
     ) -> Result<C::Caller, ApiError> {
         let asking = Asking { access: route.access, route: route.name, params, token, peer };
-        self.in_time("gate", self.context.admit(asking)).await
+        self.in_time("gate", self.context.admit(asking)).await.map_err(ApiError::internal)?
     }
 
     async fn read_envelope(&self, head: &Parts, body: &mut Incoming) -> Result<Option<Envelope>, ApiError> {
@@ -194,17 +203,15 @@ impl<C: Gate> Api<C> {
         if bytes.is_empty() { Ok(None) } else { Envelope::parse(&bytes).map(Some) }
     }
 
+    /// The result of the work, or what to log because there was none in time.
     async fn in_time<T>(
         &self,
         what: &'static str,
         work: impl Future<Output = Result<T, ApiError>>,
-    ) -> Result<T, ApiError> {
-        match tokio::time::timeout(self.limits.answer_timeout, work).await {
-            Ok(result) => result,
-            Err(_) => {
-                Err(ApiError::internal(format!("{what} made no answer in {:?}", self.limits.answer_timeout)))
-            }
-        }
+    ) -> Result<Result<T, ApiError>, String> {
+        let limit = self.limits.answer_timeout;
+        let late = |_| format!("{what} made no answer in {limit:?}");
+        tokio::time::timeout(limit, work).await.map_err(late)
     }
 }
 

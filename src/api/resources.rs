@@ -19,6 +19,7 @@ mod actions;
 mod conferences;
 mod gate;
 mod nodes;
+mod owners;
 mod participants;
 mod ready;
 mod schemas;
@@ -37,6 +38,7 @@ use crate::store::{Store, StoreError};
 use crate::switchboard::Switchboard;
 
 pub use gate::Caller;
+pub use owners::Owners;
 
 /// What the handlers work with.
 pub struct Context {
@@ -52,6 +54,8 @@ pub struct Context {
     pub store: Arc<dyn Store>,
     /// Whose conferences without a tag are.
     pub default_account: Option<AccountId>,
+    /// Whose a conference is that runs and whose document cannot be asked.
+    pub owners: Owners,
     /// How times are written.
     pub timestamps: config::Timestamps,
 }

@@ -8,7 +8,7 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use super::database;
-use crate::api::resources::{self, Context};
+use crate::api::resources::{self, Context, Owners};
 use crate::api::{self, Api, Server, Stopped};
 use crate::auth::{AccountId, Authenticator};
 use crate::cli::Failure;
@@ -39,6 +39,9 @@ impl Daemon {
     /// # Errors
     /// If the database cannot be opened, or the address is taken.
     pub async fn start(config: &Config) -> Result<Self, Failure> {
+        // Everything that may fail comes before the first task.
+        let default_account = default_account(config)?;
+        let router = resources::router().map_err(anyhow::Error::new)?;
         let store = database::open(config).await?;
         let server = match Server::bind(config.api.listen).await {
             Ok(server) => server,
@@ -68,10 +71,10 @@ impl Daemon {
             documents: Documents::new(store.clone(), clock.clone()),
             authenticator: Authenticator::new(store.clone(), clock),
             store: store.clone(),
-            default_account: default_account(config)?,
+            default_account,
+            owners: Owners::default(),
             timestamps: config.conference.timestamps,
         });
-        let router = resources::router().map_err(anyhow::Error::new)?;
         let api = Arc::new(Api::new(context.clone(), router, api::Limits::from(&config.api)));
         let stop_serving = CancellationToken::new();
         let serving = tokio::spawn(server.serve(api, stop_serving.clone().cancelled_owned()));

@@ -3,6 +3,7 @@
 mod people;
 mod story;
 
+use std::io::Write;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
@@ -35,7 +36,7 @@ pub async fn demo(mut config: Config, demo: Demo) -> Result<(), Failure> {
     let daemon = start(&mut config, demo.listen.is_some()).await?;
     let rooms = furnish(&daemon).await?;
     let token = issue_token(&daemon).await?;
-    println!("{}", welcome(&daemon, &switch, &rooms, &token));
+    say(&welcome(&daemon, &switch, &rooms, &token));
     let told = tokio::spawn(story::tell(daemon.hub().listen(), rooms.clone()));
     let lively = tokio::spawn(people::come_and_go(switch, rooms));
     tokio::select! {
@@ -45,8 +46,14 @@ pub async fn demo(mut config: Config, demo: Demo) -> Result<(), Failure> {
     lively.abort();
     told.abort();
     daemon.stop().await;
-    println!("The demo is over; nothing is kept.");
+    say("The demo is over; nothing is kept.");
     Ok(())
+}
+
+/// Prints a line. `println!` would panic when whoever read has gone (`convened demo | head`); the API is
+/// there all the same.
+fn say(line: &str) {
+    let _ = writeln!(std::io::stdout().lock(), "{line}");
 }
 
 /// Listens where it was told to; if nobody said where and the usual port is taken, on a free one.

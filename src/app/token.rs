@@ -92,7 +92,7 @@ async fn revoke(credentials: &Credentials, id: &str) -> Result<Printed, Failure>
         let stderr = format!("{id} is revoked; a running daemon refuses it within seconds");
         Ok(Printed { stdout: String::new(), stderr })
     } else {
-        Err(Failure::Usage(format!("{id}: there is no such token, or it is revoked already")))
+        Err(Failure::Usage(format!("{id}: there is no such token")))
     }
 }
 

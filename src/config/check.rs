@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use super::Database;
 use super::node::is_sendable;
 use super::{Api, Config, Esl, Node, Problem};
+use crate::auth::AccountId;
 use crate::telemetry;
 
 /// The longest time that any key may hold, in milliseconds: a day. Beyond it a unit was mistaken.
@@ -15,9 +16,7 @@ pub(super) fn check(config: &Config) -> Vec<Problem> {
     let mut found = Found(Vec::new());
     check_api(&config.api, &mut found);
     check_database(&config.database, &mut found);
-    if config.conference.default_account.as_deref().is_some_and(|account| account.trim().is_empty()) {
-        found.add("conference.default_account", "is empty; leave the key out if there is none");
-    }
+    check_default_account(config.conference.default_account.as_deref(), &mut found);
     for (index, node) in config.node.iter().enumerate() {
         check_node(node, &format!("node[{index}]"), &mut found);
     }
@@ -74,6 +73,16 @@ fn check_database(database: &Database, found: &mut Found) {
             .add("database.url", "expected sqlite://PATH, such as sqlite:///var/lib/convened/convened.db"),
         Some(true) => found.add("database.url", "names no file: expected sqlite://PATH"),
         Some(false) => {}
+    }
+}
+
+fn check_default_account(account: Option<&str>, found: &mut Found) {
+    match account.map(|account| (account.trim().is_empty(), account.parse::<AccountId>())) {
+        Some((true, _)) => {
+            found.add("conference.default_account", "is empty; leave the key out if there is none");
+        }
+        Some((false, Err(error))) => found.add("conference.default_account", error.to_string()),
+        Some((false, Ok(_))) | None => {}
     }
 }
 

@@ -47,9 +47,7 @@ async fn list(context: Arc<Context>, caller: Caller, request: Request) -> Result
         let page = context.documents.list(caller.account()?, &asked.documents()).await?;
         next = page.next_start_key;
         for document in page.documents {
-            let instances = context.registry.conference(&document.id).to_vec();
-            let found = Found { id: document.id.clone(), document: Some(document), instances };
-            lines.push(context.conference_line(&found, now));
+            lines.push(context.conference_line(&context.documented(document), now));
         }
     }
     if next.is_none() && asked.owner_id.is_none() {
@@ -124,6 +122,7 @@ async fn get(context: Arc<Context>, caller: Caller, request: Request) -> Result<
     let found = context.find(&caller, request.param("C")?).await?;
     if let Some(document) = &found.document
         && found.instances.is_empty()
+        && context.registry.is_complete()
         && request.if_none_match().is_some_and(|known| known.matches_weakly(&document.revision))
     {
         return Ok(Response::not_modified(document.revision.as_str()));
@@ -148,7 +147,9 @@ async fn patch(context: Arc<Context>, caller: Caller, mut request: Request) -> R
 async fn delete(context: Arc<Context>, caller: Caller, request: Request) -> Result<Response, ApiError> {
     let condition = condition(&request);
     let document = context.documents.delete(caller.account()?, request.param("C")?, &condition).await?;
-    answer(&context, document, Response::ok)
+    let found = context.documented(document);
+    context.owners.orphan(caller.account()?, &found.instances, &context.registry);
+    show(&context, &found, Response::ok)
 }
 
 fn condition(request: &Request) -> Condition {
@@ -160,8 +161,7 @@ fn answer(
     document: Document,
     response: impl FnOnce(&Map<String, Value>) -> Result<Response, ApiError>,
 ) -> Result<Response, ApiError> {
-    let instances = context.registry.conference(&document.id).to_vec();
-    show(context, &Found { id: document.id.clone(), document: Some(document), instances }, response)
+    show(context, &context.documented(document), response)
 }
 
 fn show(

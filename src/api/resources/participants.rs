@@ -78,5 +78,8 @@ pub(super) fn one(
             (None, _) => {}
         }
     }
-    by_call().ok_or_else(|| ApiError::not_found(wanted))
+    by_call().ok_or_else(|| match context.registry.is_complete() {
+        true => ApiError::not_found(wanted),
+        false => context.not_known(wanted),
+    })
 }

@@ -5,7 +5,7 @@
 
 use std::sync::Arc;
 
-use http::{Method, StatusCode};
+use http::Method;
 use serde_json::{Map, Value, json};
 
 use super::{Caller, Context};
@@ -26,14 +26,17 @@ async fn readyz(context: Arc<Context>, _caller: Caller, _request: Request) -> Re
         ready &= condition != NodeCondition::Unlisted || node.status().trouble.is_some();
         nodes.insert(name.to_string(), Value::from(super::nodes::word(condition)));
     }
-    if let Err(error) = &datastore {
-        tracing::debug!("not ready: {error}");
+    let word = if datastore.is_ok() { "ok" } else { "unavailable" };
+    if ready {
+        return Response::ok(&json!({ "ready": true, "datastore": word, "nodes": nodes }));
     }
-    let data = json!({
-        "ready": ready,
-        "datastore": if datastore.is_ok() { "ok" } else { "unavailable" },
-        "nodes": nodes,
-    });
-    let status = if ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
-    Ok(Response::ok(&data)?.with_status(status))
+    let refusal = match datastore {
+        Ok(()) => ApiError::switch_unavailable(Map::new()),
+        Err(error) => error.into(),
+    };
+    Err(refusal
+        .with_data("ready", false)
+        .with_data("datastore", word)
+        .with_data("nodes", nodes)
+        .retry_after(2))
 }

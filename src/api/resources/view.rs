@@ -198,6 +198,8 @@ fn base(found: &Found) -> Map<String, Value> {
     view.insert("id".into(), found.id.as_str().into());
     if found.document.is_none() {
         view.insert("name".into(), found.id.as_str().into());
+    }
+    if found.is_ad_hoc {
         view.insert("ad_hoc".into(), true.into());
     }
     if let Some(oldest) = found.instances.first() {

@@ -1,7 +1,8 @@
 //! Whose conference it is, and what there is of it.
 //!
 //! A document decides: a conference of its name is its account's, whatever the switch says. Without one
-//! the switch's tags decide. Another account's conference is not there at all.
+//! the switch's tags decide, unless the document was deleted while it ran. Another account's conference is
+//! not there at all.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
@@ -20,6 +21,8 @@ pub(super) struct Found {
     pub(super) id: String,
     /// Its document, unless it is an ad-hoc one, or the database is away.
     pub(super) document: Option<Document>,
+    /// Whether it is known to have no document.
+    pub(super) is_ad_hoc: bool,
     /// Where it runs, oldest first.
     pub(super) instances: Vec<Arc<Conference>>,
 }
@@ -27,26 +30,26 @@ pub(super) struct Found {
 impl Context {
     /// The conference of that id, as far as the caller may know of it.
     ///
-    /// Without the database what runs under the account's own tag is found all the same.
+    /// Without the database what runs is found all the same if its tag or, before, its document has told
+    /// that it is the account's.
     pub(super) async fn find(&self, caller: &Caller, id: &str) -> Result<Found, ApiError> {
         let account = caller.account()?;
         let running = self.registry.conference(id);
         let away = match self.documents.get(account, id).await {
             Ok(document) => {
-                return Ok(Found {
-                    id: id.to_owned(),
-                    document: Some(document),
-                    instances: running.to_vec(),
-                });
+                return Ok(self.documented(document));
             }
             Err(DocumentError::NotFound { .. }) => None,
             Err(DocumentError::Store(error)) if error.is_unavailable() => Some(error),
             Err(error) => return Err(error.into()),
         };
         let mut instances = running.to_vec();
-        instances.retain(|conference| self.is_tagged_for(caller, account, &conference.account_tag()));
+        instances.retain(|conference| self.is_of(caller, account, conference));
         if let Some(error) = away {
-            return if instances.is_empty() { Err(error.into()) } else { Ok(self.ad_hoc(id, instances)) };
+            if instances.is_empty() {
+                return Err(error.into());
+            }
+            return Ok(Found { id: id.to_owned(), document: None, is_ad_hoc: false, instances });
         }
         if !instances.is_empty() && self.documents.owners_of(&[id.to_owned()]).await?.is_empty() {
             return Ok(self.ad_hoc(id, instances));
@@ -54,8 +57,15 @@ impl Context {
         Err(self.missing(id))
     }
 
+    /// A document of the account with what runs of it.
+    pub(super) fn documented(&self, document: Document) -> Found {
+        let instances = self.registry.conference(&document.id).to_vec();
+        self.owners.note(&document.account_id, &instances, &self.registry);
+        Found { id: document.id.clone(), document: Some(document), is_ad_hoc: false, instances }
+    }
+
     fn ad_hoc(&self, id: &str, instances: Vec<Arc<Conference>>) -> Found {
-        Found { id: id.to_owned(), document: None, instances }
+        Found { id: id.to_owned(), document: None, is_ad_hoc: true, instances }
     }
 
     /// There is nothing of that id; or it is not known yet what runs.
@@ -68,7 +78,7 @@ impl Context {
         if self.registry.is_complete() { ApiError::not_running(id) } else { self.not_known(id) }
     }
 
-    fn not_known(&self, id: &str) -> ApiError {
+    pub(super) fn not_known(&self, id: &str) -> ApiError {
         let unknown: Vec<_> = self
             .registry
             .nodes()
@@ -81,6 +91,13 @@ impl Context {
             .with_data("reason", "not_known")
             .with_data("nodes", unknown)
             .retry_after(2)
+    }
+
+    fn is_of(&self, caller: &Caller, account: &AccountId, conference: &Conference) -> bool {
+        match self.owners.of(conference) {
+            Some(owner) => owner == *account,
+            None => self.is_tagged_for(caller, account, &conference.account_tag()),
+        }
     }
 
     fn is_tagged_for(&self, caller: &Caller, account: &AccountId, tag: &AccountTag) -> bool {
@@ -106,8 +123,14 @@ impl Context {
         if caller.is_superuser() {
             running.extend(self.registry.conferences_tagged(&AccountTag::Unknown));
         }
+        running.retain(|conference| self.is_of(caller, account, conference));
+        for orphan in self.owners.orphans_of(account, &self.registry) {
+            if !running.iter().any(|known| Arc::ptr_eq(known, &orphan)) {
+                running.push(orphan);
+            }
+        }
         running.sort_by(|a, b| (&a.name, a.began_unix_ms).cmp(&(&b.name, b.began_unix_ms)));
-        let documented = self.documented(&running).await?;
+        let documented = self.with_documents(&running).await?;
         let mut found: Vec<Found> = Vec::new();
         for conference in running {
             if documented.contains(&*conference.name) {
@@ -122,7 +145,7 @@ impl Context {
     }
 
     /// The names among them that are ids of documents, of whichever account.
-    async fn documented(&self, running: &[Arc<Conference>]) -> Result<HashSet<String>, StoreError> {
+    async fn with_documents(&self, running: &[Arc<Conference>]) -> Result<HashSet<String>, StoreError> {
         let names: HashSet<String> = running.iter().map(|conference| conference.name.to_string()).collect();
         let names: Vec<String> = names.into_iter().collect();
         let mut owners = HashMap::new();

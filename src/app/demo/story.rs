@@ -4,15 +4,15 @@ use std::sync::Arc;
 
 use tokio::sync::broadcast::{Receiver, error::RecvError};
 
-use super::Room;
+use super::{Room, say};
 use crate::registry::{Change, ChangeKind};
 
 /// Prints what happens until nobody tells any more.
 pub(super) async fn tell(mut changes: Receiver<Arc<Change>>, rooms: Vec<Room>) {
     loop {
         match changes.recv().await {
-            Ok(change) => println!("{}", line(&change, &rooms)),
-            Err(RecvError::Lagged(missed)) => println!("  ... {missed} changes went by unseen"),
+            Ok(change) => say(&line(&change, &rooms)),
+            Err(RecvError::Lagged(missed)) => say(&format!("  ... {missed} changes went by unseen")),
             Err(RecvError::Closed) => return,
         }
     }

@@ -1,0 +1,14 @@
+//! The program itself: started, asked, stopped, killed, and started again.
+
+#[path = "support/rest.rs"]
+mod client;
+#[path = "rest/demo.rs"]
+mod demo;
+#[path = "rest/process.rs"]
+mod process;
+#[path = "rest/restarts.rs"]
+mod restarts;
+#[path = "rest/starts.rs"]
+mod starts;
+#[path = "rest/stops.rs"]
+mod stops;

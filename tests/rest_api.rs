@@ -1,0 +1,22 @@
+//! Stories of the REST API: a whole daemon over HTTP, with simulated switches behind it.
+
+#[path = "rest/accounts.rs"]
+mod accounts;
+#[path = "rest/actions.rs"]
+mod actions;
+#[path = "support/rest.rs"]
+mod client;
+#[path = "rest/documents.rs"]
+mod documents;
+#[path = "rest/envelope.rs"]
+mod envelope;
+#[path = "rest/house.rs"]
+mod house;
+#[path = "rest/lists.rs"]
+mod lists;
+#[path = "rest/outages.rs"]
+mod outages;
+#[path = "rest/realtime.rs"]
+mod realtime;
+#[path = "rest/tokens.rs"]
+mod tokens;
