@@ -180,9 +180,8 @@ fn main() {
     let (wire, events) = recorded();
     let octets = wire.len();
     let address = serve(Arc::new(wire));
-    let read =
-        std::thread::spawn(move || only_read(address, events, octets)).join().expect("the reader reads");
-    let followed = std::thread::spawn(move || follow(address, events)).join().expect("the node follows");
+    let read = alone("reader", move || only_read(address, events, octets));
+    let followed = alone("follower", move || follow(address, events));
     let base = read.print("only reading the socket   ");
     let each = followed.print("followed, applied, no loss");
     println!("following takes {:.1} times the time of reading", each / base);

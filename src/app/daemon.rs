@@ -121,7 +121,11 @@ fn settings(config: &Config, node: &crate::config::Node) -> node::Settings {
         event: config.esl.max_event_bytes,
         response: config.esl.max_response_bytes,
     };
-    node::Settings { node: node.clone(), limits, audit_every: Duration::from_secs(60) }
+    node::Settings {
+        node: node.clone(),
+        limits,
+        audit_every: Duration::from_secs(config.conference.audit_interval_s),
+    }
 }
 
 /// Seeing the effect of a command may take as long as its reply, and together they end before the

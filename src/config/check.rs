@@ -16,6 +16,7 @@ pub(super) fn check(config: &Config) -> Vec<Problem> {
     let mut found = Found(Vec::new());
     check_api(&config.api, &mut found);
     check_database(&config.database, &mut found);
+    found.range("conference.audit_interval_s", config.conference.audit_interval_s, 1, DAY_MS / 1000);
     check_default_account(config.conference.default_account.as_deref(), &mut found);
     for (index, node) in config.node.iter().enumerate() {
         check_node(node, &format!("node[{index}]"), &mut found);

@@ -102,7 +102,7 @@ impl fmt::Debug for Database {
 }
 
 /// `[conference]`: what holds for every conference.
-#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Conference {
     /// The account of a conference that nothing else tells the account of.
@@ -112,6 +112,19 @@ pub struct Conference {
     /// Whether `kick` plays the kicked sound of the profile (FreeSWITCH's `kick`) or hangs up
     /// without one (`hup`).
     pub kick_sound: bool,
+    /// How often each conference is compared with FreeSWITCH's own list, in seconds.
+    pub audit_interval_s: u64,
+}
+
+impl Default for Conference {
+    fn default() -> Self {
+        Self {
+            default_account: None,
+            timestamps: Timestamps::default(),
+            kick_sound: false,
+            audit_interval_s: 30,
+        }
+    }
 }
 
 /// The clock in which `join_time` is told.

@@ -13,6 +13,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::Instant;
 use tokio_util::codec::Decoder as _;
 
+use super::backoff::Backoff;
 use super::connection::{Connection, Lost};
 use crate::esl::{Command, Forbidden, Frame, Headers};
 
@@ -146,11 +147,16 @@ pub(super) struct Pipeline {
 }
 
 impl Pipeline {
-    /// Serves one connection to its end.
-    pub(super) async fn run(&mut self, connection: Connection, stuck_after: Duration) -> Lost {
+    /// Serves one connection to its end. The backoff begins anew once a command has been answered.
+    pub(super) async fn run(
+        &mut self,
+        connection: Connection,
+        stuck_after: Duration,
+        backoff: &mut Backoff,
+    ) -> Lost {
         let mut in_flight = VecDeque::new();
         self.connection.send_replace(true);
-        let lost = self.pump(connection, &mut in_flight, stuck_after).await;
+        let lost = self.pump(connection, &mut in_flight, stuck_after, backoff).await;
         self.connection.send_replace(false);
         // Whoever waits learns at once; dropping his sender says "interrupted".
         drop(in_flight);
@@ -184,6 +190,7 @@ impl Pipeline {
         connection: Connection,
         in_flight: &mut VecDeque<InFlight>,
         stuck_after: Duration,
+        backoff: &mut Backoff,
     ) -> Lost {
         let (mut stream, mut decoder, mut received) = connection.into_parts();
         let (mut reader, mut writer) = stream.split();
@@ -199,7 +206,10 @@ impl Pipeline {
                     }
                     loop {
                         match decoder.decode(&mut received) {
-                            Ok(Some(frame)) => if let Err(lost) = answer(frame, in_flight) { return lost },
+                            Ok(Some(frame)) => match answer(frame, in_flight) {
+                                Ok(()) => backoff.reset(),
+                                Err(lost) => return lost,
+                            },
                             Ok(None) => break,
                             Err(error) => return error.into(),
                         }

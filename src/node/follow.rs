@@ -6,6 +6,7 @@ use std::sync::atomic::Ordering;
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::Instant;
 
+use super::backoff::Backoff;
 use super::connection::{Connection, Lost};
 use super::fences::SUBCLASS;
 use super::handle::{Shared, tell_trouble};
@@ -65,9 +66,8 @@ impl<P: Publish> Follower<P> {
         loop {
             let lost = match subscribe(&self.shared).await {
                 Ok(mut connection) => {
-                    backoff.reset();
                     self.connected();
-                    let lost = self.read(&mut connection).await;
+                    let lost = self.read(&mut connection, &mut backoff).await;
                     self.disconnected();
                     lost
                 }
@@ -103,10 +103,24 @@ impl<P: Publish> Follower<P> {
     }
 
     /// Reads one connection to its end.
-    async fn read(&mut self, connection: &mut Connection) -> Lost {
+    async fn read(&mut self, connection: &mut Connection, backoff: &mut Backoff) -> Lost {
         let silence = self.shared.settings.heartbeat_timeout();
         let mut heard = Instant::now();
         loop {
+            let now = Moment::now();
+            loop {
+                match connection.decode() {
+                    Ok(Some(frame)) => {
+                        // A switch that lets us in and tells nothing is not tried faster for it.
+                        backoff.reset();
+                        if let Err(lost) = self.frame(frame, now) {
+                            return lost;
+                        }
+                    }
+                    Ok(None) => break,
+                    Err(lost) => return lost,
+                }
+            }
             tokio::select! {
                 biased;
                 Some(compare) = self.compare.recv() => self.compare(compare),
@@ -115,14 +129,6 @@ impl<P: Publish> Follower<P> {
                         return lost;
                     }
                     heard = Instant::now();
-                    let now = Moment::now();
-                    loop {
-                        match connection.decode() {
-                            Ok(Some(frame)) => if let Err(lost) = self.frame(frame, now) { return lost },
-                            Ok(None) => break,
-                            Err(lost) => return lost,
-                        }
-                    }
                 }
                 () = tokio::time::sleep_until(heard + silence) => return Lost::Mute(silence),
             }

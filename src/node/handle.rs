@@ -277,9 +277,8 @@ async fn keep_commands(shared: Arc<Shared>, mut pipeline: Pipeline) {
     loop {
         let lost = match open_commands(&shared).await {
             Ok(connection) => {
-                backoff.reset();
                 shared.command_trouble.clear();
-                pipeline.run(connection, stuck_after).await
+                pipeline.run(connection, stuck_after, &mut backoff).await
             }
             Err(lost) => lost,
         };
