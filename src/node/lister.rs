@@ -194,12 +194,15 @@ pub(super) struct Lister {
     /// When the next conference is audited, and which was the last one.
     audit: Instant,
     audited: Option<Arc<str>>,
+    /// Everything is not listed before, on behalf of a conference that cannot be listed by itself.
+    everything_from: Instant,
 }
 
 impl Lister {
     pub(super) fn new(node: Node) -> Self {
         let audit = Instant::now() + node.shared.settings.audit_every;
-        Self { node, postponed: BTreeMap::new(), listed: HashMap::new(), audit, audited: None }
+        let (postponed, listed) = (BTreeMap::new(), HashMap::new());
+        Self { node, postponed, listed, audit, audited: None, everything_from: Instant::now() }
     }
 
     pub(super) async fn run(mut self) {
@@ -264,6 +267,7 @@ impl Lister {
         let name = self.node.name().clone();
         match list_everything(&self.node).await {
             Ok(result) => {
+                self.everything_from = Instant::now() + self.node.shared.settings.audit_every;
                 self.postponed.clear();
                 for conference in result.unsure {
                     self.postpone(conference, LOOK_AGAIN);
@@ -315,6 +319,12 @@ impl Lister {
                 }
             }
             Err(ListError::Command(_) | ListError::Superseded) => self.postpone(conference, LOOK_AGAIN),
+            Err(ListError::Unaddressable(_)) => {
+                // It cannot be asked for by itself; everything can, but not more often than it is audited.
+                if now >= self.everything_from {
+                    self.node.shared.look.at_everything();
+                }
+            }
             Err(error) => {
                 tracing::warn!(node = &*node, conference = &*conference, "cannot be listed: {error}")
             }

@@ -187,3 +187,19 @@ async fn what_no_event_told_is_found_by_the_audit() {
     assert!(!house.has("yearly", &calls[2], Flag::Speak));
     assert_eq!(house.node.status().connections, 1);
 }
+
+#[tokio::test]
+async fn a_conference_whose_name_cannot_be_said_is_audited_too() {
+    let switch = crate::support::house::switch().await;
+    let house = House::with(switch, |settings| settings.audit_every = std::time::Duration::from_millis(300));
+    house.followed().await;
+    let ann = house.switch.join("two words", Caller::new("Ann", "2001")).unwrap();
+    settled(&house.switch).await;
+    house.agrees().await;
+    house.switch.drop_events(1);
+    house.switch.leave(&ann).unwrap();
+    let ben = house.switch.join("two words", Caller::new("Ben", "2002")).unwrap();
+    house.agrees().await;
+    assert!(house.state("two words", &ben).is_some());
+    assert_eq!(house.node.status().connections, 1);
+}
