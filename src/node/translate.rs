@@ -3,6 +3,8 @@
 //! Which headers an event has: conference_event.c (`conference_event_add_data`) and conference_member.c
 //! (`conference_member_add_event_data`). Those of a member come all together or not at all.
 
+use std::borrow::Cow;
+
 use crate::esl::{Event, Fields, Names, Value};
 use crate::model::{ConferenceEvent, EventKind, Flag, MemberFacts, MemberState};
 
@@ -92,14 +94,14 @@ impl Translator {
             return None;
         }
         let number = |header| get(header).and_then(Value::number);
-        let size = number(Header::Size).map(|size| size + number(Header::Ghosts).unwrap_or(0));
+        let size = number(Header::Size).map(|size| size.saturating_add(number(Header::Ghosts).unwrap_or(0)));
         Some(ConferenceEvent {
             kind: kind(get(Header::Action).map_or(b"", Value::raw), get(Header::NewId)),
             sequence: number(Header::Sequence)?,
             instance: get(Header::Instance)?.text(),
             conference: get(Header::Conference)?.text(),
             size: size.and_then(|size| u32::try_from(size).ok()),
-            account: get(Header::Account).map(Value::text).filter(|account| !account.is_empty()),
+            account: get(Header::Account).and_then(told),
             member: member(&fields),
         })
     }
@@ -119,6 +121,12 @@ fn kind(action: &[u8], new_id: Option<Value<'_>>) -> EventKind {
         },
         _ => EventKind::Other,
     }
+}
+
+/// A value that says something: FreeSWITCH writes an empty one as `_undef_` (switch_event.c,
+/// `switch_event_serialize`).
+fn told(value: Value<'_>) -> Option<Cow<'_, str>> {
+    (!value.raw().is_empty() && value.raw() != b"_undef_").then(|| value.text())
 }
 
 /// The member of an event. Without call or member id there is none.
@@ -142,13 +150,49 @@ fn member<'a>(fields: &Fields<'a, COUNT>) -> Option<MemberFacts<'a>> {
         .with(Flag::Moderator, get(Header::MemberType).is_some_and(|kind| kind.raw() == b"moderator"))
         .with_energy_level(energy(Header::EnergyLevel))
         .with_current_energy(energy(Header::CurrentEnergy));
-    let text = |header| get(header).map(Value::text).unwrap_or_default();
+    let text = |header| get(header).and_then(told).unwrap_or_default();
     Some(MemberFacts {
         call_id,
         member_id,
         state,
         caller_name: text(Header::CallerName),
         caller_number: text(Header::CallerNumber),
-        account: get(Header::ChannelAccount).map(Value::text).filter(|account| !account.is_empty()),
+        account: get(Header::ChannelAccount).and_then(told),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn event(text: &str) -> Event {
+        Event::new(bytes::Bytes::copy_from_slice(text.as_bytes()))
+    }
+
+    const HEAD: &str = "Event-Subclass: conference%3A%3Amaintenance\nEvent-Sequence: 7\nConference-Name: a\n\
+        Conference-Unique-ID: b\n";
+
+    #[test]
+    fn a_value_that_says_nothing_is_none() {
+        let event = event(&format!(
+            "{HEAD}account_id: _undef_\nUnique-ID: c\nMember-ID: 3\nCaller-Caller-ID-Name: _undef_\n\
+             Caller-Caller-ID-Number: 1\nPD-account_id:\n"
+        ));
+        let translator = Translator::default();
+        let read = translator.conference_event(&event).unwrap();
+        assert_eq!(read.account, None);
+        let member = read.member.unwrap();
+        assert_eq!((&*member.caller_name, &*member.caller_number), ("", "1"));
+        assert_eq!(member.account, None);
+    }
+
+    #[test]
+    fn absurd_numbers_are_no_size() {
+        let huge = "9999999999999999999";
+        let event =
+            event(&format!("{HEAD}Conference-Size: {huge}\nConference-Ghosts: {huge}\nMember-ID: {huge}\n"));
+        let translator = Translator::default();
+        let read = translator.conference_event(&event).unwrap();
+        assert_eq!((read.size, read.member), (None, None));
+    }
 }
