@@ -131,6 +131,9 @@ impl Switchboard {
         let name = conference_word(&conference.name).map_err(|_| Problem::Unaddressable)?;
         let wanted = action == ConferenceAction::Lock;
         let before = conference.is_locked();
+        if !Self::holds_its_name(node, name, conference).await? {
+            return Ok(Outcome::NotFound);
+        }
         let printed = send(node, &format!("conference {name} {}", action.name())).await?;
         match verdict(&printed) {
             Verdict::Accepted => {}
@@ -139,7 +142,25 @@ impl Switchboard {
         }
         self.confirm(node, conference, || conference.is_locked() == wanted || !self.is_running(conference))
             .await?;
+        if !self.is_running(conference) {
+            return Ok(Outcome::NotFound);
+        }
         Ok(if before == wanted { Outcome::Already } else { Outcome::Done })
+    }
+
+    /// Whether the name means this conference on the switch, and not a new one: FreeSWITCH lets go of the name
+    /// before it tells that a conference has ended (mod_conference.c), and the new one may be somebody else's.
+    async fn holds_its_name(node: &Node, name: &str, conference: &Conference) -> Result<bool, Problem> {
+        let printed = send(node, &format!("conference {name} get uuid")).await?;
+        if printed.trim_end() == &*conference.instance {
+            return Ok(true);
+        }
+        node.look_at(name);
+        match verdict(&printed) {
+            // A usage line, a missing permission: not an instance that could be another one.
+            Verdict::Refused(words) if !is_uuid(&words) => Err(Problem::Refused(words)),
+            _ => Ok(false),
+        }
     }
 
     fn is_running(&self, conference: &Conference) -> bool {
@@ -164,7 +185,7 @@ impl Switchboard {
         if listed.is_ok() && as_asked() {
             return Ok(());
         }
-        Err(Problem::NotSeen("accepted, but it is not so"))
+        Err(NOT_SO)
     }
 
     async fn one(
@@ -235,6 +256,9 @@ impl Switchboard {
         let mut leavings = self.hub.listen();
         let before: BTreeMap<u32, (Arc<Participant>, MemberState)> =
             conference.participants().into_iter().map(|p| (p.member_id, (p.clone(), p.state()))).collect();
+        if !Self::holds_its_name(node, name, conference).await? {
+            return Ok(vec![Self::result(conference, None, Ok(Outcome::NotFound))]);
+        }
         let effect = effect(action);
         let whom = if effect.is_some() { "non_moderator" } else { "all" };
         let printed = send(node, &format!("conference {name} {} {whom}", self.verb(action))).await?;
@@ -253,14 +277,14 @@ impl Switchboard {
                 .map(|(participant, _)| participant.clone())
                 .or_else(|| conference.by_member_id(member_id))
         };
+        let mut unseen = None;
         match effect {
             Some((flag, value)) => {
                 let as_asked = || {
                     let mut known = touched.iter().filter_map(|member_id| whom(*member_id));
                     known.all(|participant| shows(conference, &participant, flag, value))
                 };
-                // Who is not as asked is told below; here it only matters that all has been seen.
-                let _ = self.confirm(node, conference, as_asked).await;
+                unseen = self.confirm(node, conference, as_asked).await.err();
             }
             None => {
                 let leaving: Vec<_> = touched.iter().filter_map(|member_id| whom(*member_id)).collect();
@@ -276,8 +300,10 @@ impl Switchboard {
                     Err(Problem::NotSeen("accepted, but this participant has not been seen"))
                 }
                 (Line::Done(id), Some(participant), Some((flag, value))) => {
-                    if !shows(conference, participant, flag, value) {
-                        Err(Problem::NotSeen("accepted, but it is not so"))
+                    if let Some(unseen) = unseen.as_ref().filter(|unseen| **unseen != NOT_SO) {
+                        Err(unseen.clone())
+                    } else if !shows(conference, participant, flag, value) {
+                        Err(NOT_SO)
                     } else if before.get(id).is_some_and(|(_, state)| state.has(flag) == value) {
                         Ok(Outcome::Already)
                     } else {
@@ -317,6 +343,14 @@ impl Switchboard {
             tracing::debug!(conference = &*conference.name, "cannot be listed: {error}");
         }
     }
+}
+
+/// All that FreeSWITCH told has been seen, and it is not as was asked.
+const NOT_SO: Problem = Problem::NotSeen("accepted, but it is not so");
+
+/// `Conference-Unique-ID` has this form.
+fn is_uuid(text: &str) -> bool {
+    text.len() == 36 && text.bytes().all(|byte| byte.is_ascii_hexdigit() || byte == b'-')
 }
 
 /// What an action does to a participant's state; kicking ends it instead.

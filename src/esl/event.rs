@@ -6,7 +6,7 @@
 use std::borrow::Cow;
 
 use bytes::Bytes;
-use percent_encoding::percent_decode;
+use memchr::memchr;
 
 use super::grammar::{Cursor, event_header, length};
 
@@ -88,13 +88,9 @@ impl<'a> Value<'a> {
         self.0
     }
 
-    /// Percent-decoded; `%zz`, which is no escape, stays as it is.
+    /// Percent-decoded; what FreeSWITCH would not have written as an escape, such as `%zz`, stays as it is.
     pub fn bytes(self) -> Cow<'a, [u8]> {
-        if memchr::memchr(b'%', self.0).is_none() {
-            Cow::Borrowed(self.0)
-        } else {
-            percent_decode(self.0).into()
-        }
+        if memchr(b'%', self.0).is_none() { Cow::Borrowed(self.0) } else { decoded(self.0).into() }
     }
 
     /// Percent-decoded text; bytes that are not UTF-8 become U+FFFD.
@@ -129,6 +125,37 @@ impl<'a> Value<'a> {
     pub fn is_true(self) -> bool {
         self.0 == b"true"
     }
+}
+
+/// What FreeSWITCH writes as an escape (`SWITCH_URL_UNSAFE` in switch_utils.h), besides all that is not printable
+/// ASCII.
+const ESCAPED: &[u8] = b"\r\n \"#%&+:;<=>?@[\\]^`{|}";
+
+/// Takes back what `switch_url_encode` (switch_utils.c) did. It leaves a `%` alone that two upper-case hex digits
+/// follow, so that `%41` stands for itself: nobody writes an `A` so. `%20` may stand for either; it is taken for
+/// a blank.
+fn decoded(raw: &[u8]) -> Vec<u8> {
+    let mut decoded = Vec::with_capacity(raw.len());
+    let mut rest = raw;
+    while let Some(at) = memchr(b'%', rest) {
+        decoded.extend_from_slice(&rest[..at]);
+        let escape = rest.get(at + 1..at + 3).and_then(|digits| escaped(digits[0], digits[1]));
+        decoded.push(escape.unwrap_or(b'%'));
+        rest = &rest[at + if escape.is_some() { 3 } else { 1 }..];
+    }
+    decoded.extend_from_slice(rest);
+    decoded
+}
+
+/// The byte of an escape that FreeSWITCH would have written.
+fn escaped(high: u8, low: u8) -> Option<u8> {
+    let digit = |byte: u8| match byte {
+        b'0'..=b'9' => Some(byte - b'0'),
+        b'A'..=b'F' => Some(byte - b'A' + 10),
+        _ => None,
+    };
+    let byte = digit(high)? << 4 | digit(low)?;
+    (!(b' '..=b'~').contains(&byte) || ESCAPED.contains(&byte)).then_some(byte)
 }
 
 /// The values found by [`Event::fields`], by their place in the [`Names`].
@@ -272,6 +299,22 @@ mod tests {
         assert_eq!(event.get("D").unwrap().text(), "");
         assert_eq!(event.get("E").unwrap().text(), "caf\u{e9}");
         assert_eq!(event.get("F"), None);
+    }
+
+    #[test]
+    fn what_freeswitch_would_not_have_escaped_stands_for_itself() {
+        for (wire, meant) in [
+            ("victim%31", "victim%31"),
+            ("p%2Fq", "p%2Fq"),
+            ("a%40b%3A5060", "a@b:5060"),
+            ("%e9", "%e9"),
+            ("%25%41", "%%41"),
+            ("%", "%"),
+            ("%2", "%2"),
+            ("%C3%A9", "\u{e9}"),
+        ] {
+            assert_eq!(Value(wire.as_bytes()).text(), meant, "{wire}");
+        }
     }
 
     #[test]

@@ -13,7 +13,7 @@ use super::handle::{Shared, tell_trouble};
 use super::translate::Translator;
 use crate::esl::{Command, Event, Frame, Names, Value};
 use crate::model::{ListedConference, Moment};
-use crate::registry::{NodeCondition, Publish, Reconciled, Registry, Scope, Writer};
+use crate::registry::{NodeCondition, Odd, Publish, Reconciled, Registry, Scope, Writer};
 
 /// A list to be compared with what is known.
 #[derive(Debug)]
@@ -171,7 +171,10 @@ impl<P: Publish> Follower<P> {
                 if let Some(odd) = self.writer.apply(&event, now) {
                     let (node, conference) = (&*self.shared.name, &*event.conference);
                     tracing::debug!(node, conference, ?odd, "listing it again");
-                    self.shared.look.at(conference);
+                    match odd {
+                        Odd::Misnamed => self.shared.look.at_everything(),
+                        _ => self.shared.look.at(conference),
+                    }
                 }
             }
             None => self.other_event(event),

@@ -251,6 +251,11 @@ impl Node {
         tokio::time::timeout(within, exchange).await.unwrap_or(Err(CommandError::Timeout))
     }
 
+    /// Has a conference listed soon: something about it looks odd.
+    pub fn look_at(&self, conference: &str) {
+        self.shared.look.at(conference);
+    }
+
     /// Lists one conference and compares.
     ///
     /// # Errors

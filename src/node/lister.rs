@@ -120,6 +120,10 @@ pub(super) async fn list_conference(node: &Node, name: &str) -> Result<Reconcile
 async fn list_everything(node: &Node) -> Result<Reconciled, ListError> {
     let taken = take(node, "conference json_list compact").await?;
     match taken.reply {
+        // A conference of that name takes the command for itself (conference_api.c looks for the name first).
+        Reply::Printed(printed) if printed.starts_with(b"-ERR Conference command ") => {
+            list_one_by_one(node, (taken.mark, taken.connection)).await
+        }
         Reply::Printed(printed) => {
             let listed = parse(printed).await?;
             compare(node, None, (taken.mark, taken.connection), listed, true).await

@@ -26,7 +26,7 @@ pub enum ListingError {
 struct Conference {
     conference_name: String,
     conference_uuid: String,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "number")]
     run_time: u64,
     #[serde(default)]
     locked: bool,
@@ -50,9 +50,9 @@ struct Member {
     caller_id_name: String,
     #[serde(default)]
     caller_id_number: String,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "number")]
     join_time: u64,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "number")]
     energy: u64,
 }
 
@@ -68,6 +68,13 @@ struct Flags {
     has_video: bool,
     has_floor: bool,
     is_moderator: bool,
+}
+
+/// FreeSWITCH prints what it has: an energy level of -5 that somebody set, a time after the clock was put back.
+/// What is no count is 0, and no reason not to know the others.
+fn number<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<u64, D::Error> {
+    let value = serde_json::Value::deserialize(deserializer)?;
+    Ok(value.as_u64().unwrap_or(0))
 }
 
 /// Reads the list of all conferences, or of one.

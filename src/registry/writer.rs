@@ -19,6 +19,8 @@ pub enum Odd {
     UnknownMember,
     /// Somebody came back, and some of what was told of him since had come before that.
     Overtaken,
+    /// An event of a conference that a list did not have: its name cannot be read from its events.
+    Misnamed,
     /// `Conference-Size` is not the number of members known.
     SizeDisagrees,
 }
@@ -61,7 +63,8 @@ pub struct Writer<P> {
     node: Arc<str>,
     publish: P,
     rooms: Map<Arc<str>, Room>,
-    ended: Map<Arc<str>, ()>,
+    /// Conferences that are over, and who said so: what only a list missed may be found again.
+    ended: Map<Arc<str>, Reason>,
     ended_at: VecDeque<(u64, Arc<str>)>,
     core: Option<Box<str>>,
     arrivals: u64,
@@ -125,8 +128,11 @@ impl<P: Publish> Writer<P> {
     }
 
     fn apply_to_unknown(&mut self, event: &ConferenceEvent<'_>, now: Moment) -> Option<Odd> {
-        if self.ended.contains_key(&*event.instance) {
-            return None;
+        match self.ended.get(&*event.instance) {
+            // A list did not have it, and it tells of itself: the name in its events is not its own.
+            Some(Reason::List) if event.kind != EventKind::Destroyed => return Some(Odd::Misnamed),
+            Some(_) => return None,
+            None => {}
         }
         match event.kind {
             EventKind::Created | EventKind::Joined => {
@@ -145,7 +151,7 @@ impl<P: Publish> Writer<P> {
                 odd
             }
             EventKind::Destroyed => {
-                self.remember_ended((&*event.instance).into(), now);
+                self.remember_ended((&*event.instance).into(), Reason::Event, now);
                 None
             }
             EventKind::Left if event.size.is_none_or(|size| size == 0) => None,
@@ -159,10 +165,10 @@ impl<P: Publish> Writer<P> {
         // Out of the index first: whoever reads after the change does not find it any more.
         self.registry.remove(&room.conference);
         room.end(&step);
-        self.remember_ended(room.conference.instance.clone(), now);
+        self.remember_ended(room.conference.instance.clone(), reason, now);
     }
 
-    fn remember_ended(&mut self, instance: Arc<str>, now: Moment) {
+    fn remember_ended(&mut self, instance: Arc<str>, reason: Reason, now: Moment) {
         while let Some((at_ms, _)) = self.ended_at.front()
             && (self.ended_at.len() >= REMEMBER || now.monotonic_ms.saturating_sub(*at_ms) > REMEMBER_MS)
         {
@@ -171,7 +177,7 @@ impl<P: Publish> Writer<P> {
             }
         }
         self.ended_at.push_back((now.monotonic_ms, instance.clone()));
-        self.ended.insert(instance, ());
+        self.ended.insert(instance, reason);
     }
 
     /// The fence before a list has come by.
@@ -208,8 +214,10 @@ impl<P: Publish> Writer<P> {
         now: Moment,
         result: &mut Reconciled,
     ) {
-        if self.ended.contains_key(&*listed.instance) {
-            return;
+        match self.ended.get(&*listed.instance) {
+            Some(Reason::List) => drop(self.ended.remove(&*listed.instance)),
+            Some(_) => return,
+            None => {}
         }
         let step = Step { publish: &self.publish, now, arrival: mark.arrival, reason: Reason::List };
         if !self.rooms.contains_key(&*listed.instance) {
