@@ -131,7 +131,7 @@ impl Switchboard {
         let name = conference_word(&conference.name).map_err(|_| Problem::Unaddressable)?;
         let wanted = action == ConferenceAction::Lock;
         let before = conference.is_locked();
-        if !Self::holds_its_name(node, name, conference).await? {
+        if !self.holds_its_name(node, name, conference).await? {
             return Ok(Outcome::NotFound);
         }
         let printed = send(node, &format!("conference {name} {}", action.name())).await?;
@@ -149,8 +149,20 @@ impl Switchboard {
     }
 
     /// Whether the name means this conference on the switch, and not a new one: FreeSWITCH lets go of the name
-    /// before it tells that a conference has ended (mod_conference.c), and the new one may be somebody else's.
-    async fn holds_its_name(node: &Node, name: &str, conference: &Conference) -> Result<bool, Problem> {
+    /// when the last one leaves, before it tells that the conference has ended (mod_conference.c), and the new
+    /// one may be somebody else's. Asked only where that can be: nobody is in it, another one has its name, or
+    /// events have not told for a while.
+    async fn holds_its_name(
+        &self,
+        node: &Node,
+        name: &str,
+        conference: &Conference,
+    ) -> Result<bool, Problem> {
+        let same = self.registry.conference(&conference.name);
+        let is_alone = same.iter().filter(|other| other.node == conference.node).count() <= 1;
+        if is_alone && !conference.is_empty() && node.status().events_connected {
+            return Ok(true);
+        }
         let printed = send(node, &format!("conference {name} get uuid")).await?;
         if printed.trim_end() == &*conference.instance {
             return Ok(true);
@@ -256,7 +268,7 @@ impl Switchboard {
         let mut leavings = self.hub.listen();
         let before: BTreeMap<u32, (Arc<Participant>, MemberState)> =
             conference.participants().into_iter().map(|p| (p.member_id, (p.clone(), p.state()))).collect();
-        if !Self::holds_its_name(node, name, conference).await? {
+        if !self.holds_its_name(node, name, conference).await? {
             return Ok(vec![Self::result(conference, None, Ok(Outcome::NotFound))]);
         }
         let effect = effect(action);
