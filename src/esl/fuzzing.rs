@@ -279,12 +279,15 @@ fn plain_event(data: &[u8]) -> (PlainHeaders<'_>, &[u8]) {
 }
 
 fn plain_decoded(value: &[u8]) -> Vec<u8> {
-    let digit = |at: usize| value.get(at).and_then(|byte| char::from(*byte).to_digit(16));
+    let digit = |at: usize| "0123456789ABCDEF".find(char::from(*value.get(at)?)).map(|digit| digit as u32);
+    let is_written = |byte: u32| {
+        !(32..=126).contains(&byte) || " \"#%&+:;<=>?@[\\]^`{|}".bytes().any(|b| u32::from(b) == byte)
+    };
     let mut decoded = Vec::new();
     let mut at = 0;
     while let Some(byte) = value.get(at) {
         match (byte, digit(at + 1), digit(at + 2)) {
-            (b'%', Some(high), Some(low)) => {
+            (b'%', Some(high), Some(low)) if is_written(high << 4 | low) => {
                 decoded.extend(u8::try_from(high << 4 | low));
                 at += 3;
             }

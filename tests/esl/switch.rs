@@ -23,8 +23,8 @@ pub(crate) fn url_encode(value: &[u8]) -> Vec<u8> {
     encoded
 }
 
-/// What a reader can know of a value that went through [`url_encode`]: escapes that were in it are gone,
-/// nothing else is.
+/// What a reader can know of a value that went through [`url_encode`]: escapes that were in it are gone
+/// if the switch would have written them, nothing else is.
 pub(crate) fn readable(value: &[u8]) -> Vec<u8> {
     if value.is_empty() {
         return b"_undef_".to_vec();
@@ -34,7 +34,14 @@ pub(crate) fn readable(value: &[u8]) -> Vec<u8> {
     while at < value.len() {
         if is_escape(&value[at..]) {
             let digits = std::str::from_utf8(&value[at + 1..at + 3]).unwrap();
-            readable.push(u8::from_str_radix(digits, 16).unwrap());
+            let byte = u8::from_str_radix(digits, 16).unwrap();
+            // What the switch would not have escaped is no escape.
+            let is_escape = url_encode(&[byte]) != [byte];
+            readable.extend_from_slice(if is_escape {
+                std::slice::from_ref(&byte)
+            } else {
+                &value[at..at + 3]
+            });
             at += 3;
         } else {
             readable.push(value[at]);
