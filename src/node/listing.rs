@@ -124,3 +124,26 @@ fn member(listed: Member) -> Option<ListedMember> {
         joined_s_ago: listed.join_time,
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_no_count_hides_nobody() {
+        let list = br#"[{"conference_name": "daily", "conference_uuid": "u", "run_time": -3, "members": [
+            {"type": "caller", "id": 7, "uuid": "c", "energy": -5, "join_time": 1.5, "caller_id_name": "Ann"},
+            {"type": "recording_node", "record_path": "/tmp/a.wav", "join_time": 1795426324}]}]"#;
+        let listed = parse_listing(list).unwrap();
+        assert_eq!((&*listed[0].name, listed[0].run_time_s), ("daily", 0));
+        let [member] = &listed[0].members[..] else { panic!("{listed:?}") };
+        assert_eq!((member.member_id, member.joined_s_ago, member.state.energy_level()), (7, 0, 0));
+        assert_eq!(member.caller_name, "Ann");
+    }
+
+    #[test]
+    fn what_is_no_list_is_told_with_its_beginning() {
+        let error = parse_listing(b"-ERR Conference command 'compact' not found.\n").unwrap_err().to_string();
+        assert!(error.contains("-ERR Conference command"), "{error}");
+    }
+}

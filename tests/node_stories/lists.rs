@@ -115,3 +115,14 @@ async fn somebody_who_is_told_of_but_not_listed_yet_stays() {
     house.agrees().await;
     assert!(!house.kept.kinds("daily").contains(&ChangeKind::Left));
 }
+
+#[tokio::test]
+async fn a_conference_that_is_called_like_a_command_does_not_hide_the_others() {
+    let switch = crate::support::house::switch().await;
+    switch.join("json_list", Caller::new("Eve", "6")).unwrap();
+    let ann = switch.join("daily", Caller::new("Ann", "2001")).unwrap();
+    settled(&switch).await;
+    assert!(switch.api("conference json_list compact").starts_with("-ERR Conference command"));
+    let house = House::following(switch).await;
+    assert!(house.state("daily", &ann).is_some());
+}

@@ -138,3 +138,28 @@ async fn several_instances_are_all_asked() {
     assert_eq!(nodes, [("fs1", None), ("fs2", Some(Problem::Unavailable))]);
     assert!(sent(&one).contains(&"api conference daily kick all".to_owned()));
 }
+
+#[tokio::test]
+async fn a_name_that_has_gone_to_another_conference_is_not_acted_on() {
+    let house = House::new().await;
+    let ann = house.switch.join("daily", Caller::new("Ann", "1")).unwrap();
+    settled(&house.switch).await;
+    house.agrees().await;
+    let old = house.registry.conference("daily");
+    // The leaving is told; the end of the conference and the beginning of the next one are not, yet.
+    house.switch.drop_events_if(|event| event.action().is_some_and(|action| action != "del-member"));
+    house.switch.leave(&ann).unwrap();
+    soon("she is gone", house.switch.until(|rooms| rooms.is_empty())).await;
+    crate::support::house::eventually("it is empty", || old[0].is_empty()).await;
+    let ben = house.switch.join("daily", Caller::new("Ben", "2")).unwrap();
+    let board = crate::switchboard(&house);
+    let locked = soon("a result", board.conference(&old, convened::model::ConferenceAction::Lock)).await;
+    let muted = soon("results", board.participants(&old, ParticipantAction::Mute)).await;
+    let kicked = soon("results", board.participants(&old, ParticipantAction::Kick)).await;
+    for results in [locked, muted, kicked] {
+        assert_eq!(outcomes(&results), [(None, Outcome::NotFound)]);
+    }
+    let truth = house.switch.truth();
+    assert!(!truth[0].locked, "Ben's conference is not locked");
+    assert!(truth[0].member(&ben).is_some_and(|member| member.speak), "and Ben is in it and heard");
+}
