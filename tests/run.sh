@@ -18,5 +18,4 @@ if [ -n "$missing" ]; then
     DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $missing
 fi
 
-# The recordings at full speed need an optimised decoder no more than the tests do: one build for all.
 exec cargo test --locked

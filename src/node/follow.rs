@@ -172,7 +172,7 @@ impl<P: Publish> Follower<P> {
                     let (node, conference) = (&*self.shared.name, &*event.conference);
                     tracing::debug!(node, conference, ?odd, "listing it again");
                     match odd {
-                        Odd::Misnamed => self.shared.look.at_everything(),
+                        Odd::Misnamed => self.shared.look.at_misnamed(),
                         _ => self.shared.look.at(conference),
                     }
                 }

@@ -233,6 +233,9 @@ impl Lister {
                 }
                 continue;
             }
+            if wanted.misnamed {
+                self.everything_if_not_just_done();
+            }
             for conference in wanted.conferences {
                 self.one(conference).await;
             }
@@ -259,11 +262,19 @@ impl Lister {
         let pause = every / u32::try_from(names.len()).unwrap_or(u32::MAX).max(1);
         self.audit = Instant::now() + pause.max(AUDIT_PAUSE).mul_f64(rand::rng().random_range(0.5..=1.5));
         self.audited = next_in_round(&names, self.audited.as_ref()).cloned();
-        Wanted { everything: false, conferences: self.audited.iter().cloned().collect() }
+        Wanted { conferences: self.audited.iter().cloned().collect(), ..Wanted::default() }
     }
 
     fn postpone(&mut self, conference: Arc<str>, by: Duration) {
         self.postponed.insert((Instant::now() + by, conference), ());
+    }
+
+    /// What cannot be asked for by its name is found by listing everything, but not more often than conferences
+    /// are audited: one that is about to end is in no list and goes on telling of itself.
+    fn everything_if_not_just_done(&self) {
+        if Instant::now() >= self.everything_from {
+            self.node.shared.look.at_everything();
+        }
     }
 
     async fn everything(&mut self) -> bool {
@@ -324,10 +335,7 @@ impl Lister {
             }
             Err(ListError::Command(_) | ListError::Superseded) => self.postpone(conference, LOOK_AGAIN),
             Err(ListError::Unaddressable(_)) => {
-                // It cannot be asked for by itself; everything can, but not more often than it is audited.
-                if now >= self.everything_from {
-                    self.node.shared.look.at_everything();
-                }
+                self.everything_if_not_just_done();
             }
             Err(error) => {
                 tracing::warn!(node = &*node, conference = &*conference, "cannot be listed: {error}")

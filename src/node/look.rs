@@ -19,6 +19,8 @@ pub(super) struct Look {
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Wanted {
     pub(super) everything: bool,
+    /// Some conference cannot be listed by its name: everything, if that was not done just before.
+    pub(super) misnamed: bool,
     pub(super) conferences: HashSet<Arc<str>>,
 }
 
@@ -28,15 +30,20 @@ impl Look {
         if !wanted.everything && !wanted.conferences.contains(conference) {
             wanted.conferences.insert(conference.into());
             if wanted.conferences.len() > MANY {
-                *wanted = Wanted { everything: true, conferences: HashSet::new() };
+                *wanted = Wanted { everything: true, ..Wanted::default() };
             }
             self.asked.notify_one();
         }
     }
 
+    pub(super) fn at_misnamed(&self) {
+        self.wanted.lock().unwrap_or_else(PoisonError::into_inner).misnamed = true;
+        self.asked.notify_one();
+    }
+
     pub(super) fn at_everything(&self) {
         *self.wanted.lock().unwrap_or_else(PoisonError::into_inner) =
-            Wanted { everything: true, conferences: HashSet::new() };
+            Wanted { everything: true, ..Wanted::default() };
         self.asked.notify_one();
     }
 

@@ -74,7 +74,8 @@ pub struct Conference {
 }
 
 impl Conference {
-    pub(super) fn new(instance: &str, name: &str, node: Arc<str>, began_unix_ms: u64) -> Self {
+    /// Its changes are numbered after `changes`.
+    pub(super) fn new(instance: &str, name: &str, node: Arc<str>, began_unix_ms: u64, changes: u64) -> Self {
         Self {
             instance: instance.into(),
             name: name.into(),
@@ -82,7 +83,7 @@ impl Conference {
             began_unix_ms,
             tag: ArcSwap::default(),
             locked: AtomicBool::new(false),
-            changes: AtomicU64::new(0),
+            changes: AtomicU64::new(changes),
             participants: ArcSwap::from_pointee(Participants::new()),
         }
     }

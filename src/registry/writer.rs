@@ -57,6 +57,14 @@ const REMEMBER_MS: u64 = 600_000;
 /// How many ended conferences are remembered at most.
 const REMEMBER: usize = 100_000;
 
+/// How a conference ended.
+#[derive(Debug, Clone, Copy)]
+struct Ended {
+    reason: Reason,
+    /// The number of its last change: if it is found again its numbers go on.
+    changes: u64,
+}
+
 /// Writes what happens on one node. There is one for each node, and nobody else writes.
 pub struct Writer<P> {
     registry: Arc<Registry>,
@@ -64,7 +72,7 @@ pub struct Writer<P> {
     publish: P,
     rooms: Map<Arc<str>, Room>,
     /// Conferences that are over, and who said so: what only a list missed may be found again.
-    ended: Map<Arc<str>, Reason>,
+    ended: Map<Arc<str>, Ended>,
     ended_at: VecDeque<(u64, Arc<str>)>,
     core: Option<Box<str>>,
     arrivals: u64,
@@ -128,11 +136,19 @@ impl<P: Publish> Writer<P> {
     }
 
     fn apply_to_unknown(&mut self, event: &ConferenceEvent<'_>, now: Moment) -> Option<Odd> {
-        match self.ended.get(&*event.instance) {
-            // A list did not have it, and it tells of itself: the name in its events is not its own.
-            Some(Reason::List) if event.kind != EventKind::Destroyed => return Some(Odd::Misnamed),
-            Some(_) => return None,
-            None => {}
+        if let Some(ended) = self.ended.get_mut(&*event.instance) {
+            return match (ended.reason, event.kind) {
+                // Now it is over for good, whatever an older list says.
+                (Reason::List, EventKind::Destroyed) => {
+                    ended.reason = Reason::Event;
+                    None
+                }
+                // FreeSWITCH lets go of the name first: the last ones leave a conference that no list has.
+                (Reason::List, EventKind::Left) => None,
+                // A list did not have it and it goes on: the name in its events may not be its own.
+                (Reason::List, _) => Some(Odd::Misnamed),
+                _ => None,
+            };
         }
         match event.kind {
             EventKind::Created | EventKind::Joined => {
@@ -142,7 +158,7 @@ impl<P: Publish> Writer<P> {
                     &self.registry,
                     &self.node,
                     (&event.instance, &event.conference),
-                    now.unix_ms,
+                    (now.unix_ms, 0),
                     &step,
                 );
                 let odd = room.apply(event, &step);
@@ -151,7 +167,8 @@ impl<P: Publish> Writer<P> {
                 odd
             }
             EventKind::Destroyed => {
-                self.remember_ended((&*event.instance).into(), Reason::Event, now);
+                let ended = Ended { reason: Reason::Event, changes: 0 };
+                self.remember_ended((&*event.instance).into(), ended, now);
                 None
             }
             EventKind::Left if event.size.is_none_or(|size| size == 0) => None,
@@ -165,10 +182,11 @@ impl<P: Publish> Writer<P> {
         // Out of the index first: whoever reads after the change does not find it any more.
         self.registry.remove(&room.conference);
         room.end(&step);
-        self.remember_ended(room.conference.instance.clone(), reason, now);
+        let ended = Ended { reason, changes: room.conference.change_number() };
+        self.remember_ended(room.conference.instance.clone(), ended, now);
     }
 
-    fn remember_ended(&mut self, instance: Arc<str>, reason: Reason, now: Moment) {
+    fn remember_ended(&mut self, instance: Arc<str>, ended: Ended, now: Moment) {
         while let Some((at_ms, _)) = self.ended_at.front()
             && (self.ended_at.len() >= REMEMBER || now.monotonic_ms.saturating_sub(*at_ms) > REMEMBER_MS)
         {
@@ -177,7 +195,7 @@ impl<P: Publish> Writer<P> {
             }
         }
         self.ended_at.push_back((now.monotonic_ms, instance.clone()));
-        self.ended.insert(instance, reason);
+        self.ended.insert(instance, ended);
     }
 
     /// The fence before a list has come by.
@@ -214,18 +232,22 @@ impl<P: Publish> Writer<P> {
         now: Moment,
         result: &mut Reconciled,
     ) {
-        match self.ended.get(&*listed.instance) {
-            Some(Reason::List) => drop(self.ended.remove(&*listed.instance)),
+        let changes = match self.ended.get(&*listed.instance).copied() {
+            Some(Ended { reason: Reason::List, changes }) => {
+                self.ended.remove(&*listed.instance);
+                changes
+            }
             Some(_) => return,
-            None => {}
-        }
+            None => 0,
+        };
         let step = Step { publish: &self.publish, now, arrival: mark.arrival, reason: Reason::List };
         if !self.rooms.contains_key(&*listed.instance) {
             if listed.ending {
                 return;
             }
             let began = now.unix_ms.saturating_sub(listed.run_time_s.saturating_mul(1_000));
-            let room = begin(&self.registry, &self.node, (&listed.instance, &listed.name), began, &step);
+            let room =
+                begin(&self.registry, &self.node, (&listed.instance, &listed.name), (began, changes), &step);
             self.rooms.insert(room.conference.instance.clone(), room);
             result.repaired += 1;
         }
@@ -282,10 +304,10 @@ fn begin(
     registry: &Registry,
     node: &Arc<str>,
     (instance, name): (&str, &str),
-    began_unix_ms: u64,
+    (began_unix_ms, changes): (u64, u64),
     step: &Step<'_>,
 ) -> Room {
-    let conference = Arc::new(Conference::new(instance, name, node.clone(), began_unix_ms));
+    let conference = Arc::new(Conference::new(instance, name, node.clone(), began_unix_ms, changes));
     registry.insert(&conference);
     let room = Room::new(conference);
     room.publish(ChangeKind::ConferenceCreated, None, step);
