@@ -34,6 +34,7 @@ pub mod resources;
 mod response;
 mod router;
 mod server;
+mod stream;
 
 pub use dispatch::Api;
 pub use envelope::Envelope;
@@ -43,3 +44,4 @@ pub use request::{Query, Request};
 pub use response::{Page, Response};
 pub use router::{Access, Asking, Gate, Handler, HandlerFuture, Params, Route, Router, RouterError};
 pub use server::{BindError, Server, Stopped};
+pub use stream::Items;

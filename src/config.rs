@@ -14,6 +14,7 @@ mod check;
 mod environment;
 mod error;
 mod node;
+mod password;
 mod sections;
 mod strict;
 
@@ -26,7 +27,8 @@ use serde::Deserialize;
 pub use crate::secret::Secret;
 pub use environment::Environment;
 pub use error::{ConfigError, Problem};
-pub use node::{Node, PasswordError};
+pub use node::Node;
+pub use password::PasswordError;
 pub use sections::{Api, Conference, Database, Esl, Log, LogFormat, Timestamps};
 
 use error::Place;
@@ -129,10 +131,9 @@ impl Config {
     /// Makes the paths of password files relative to the directory of the configuration file, so
     /// that the working directory does not matter.
     fn resolve_paths(&mut self, directory: &Path) {
-        for node in &mut self.node {
-            if let Some(path) = &mut node.password_file {
-                *path = directory.join(&*path);
-            }
+        let files = self.node.iter_mut().map(|node| &mut node.password_file);
+        for path in files.chain([&mut self.database.password_file]).flatten() {
+            *path = directory.join(&*path);
         }
     }
 }

@@ -7,7 +7,8 @@
 //! Here a document is text with a few columns beside it, a credential a row with a hash.
 //!
 //! ```text
-//! documents, auth ──▶ Store (trait) ──▶ sqlite: one writer connection, a few readers
+//! documents, auth ──▶ Store (trait) ─┬▶ sqlite: one writer connection, a few readers
+//!                                    └▶ postgres: a pool, shared with other daemons
 //! ```
 //!
 //! Invariant: nothing is looked up in order to be written. That a number is used once is decided by a
@@ -17,8 +18,11 @@ mod clock;
 mod error;
 pub(crate) mod hex;
 mod ids;
+mod postgres;
 mod record;
+mod rows;
 mod sqlite;
+pub mod url;
 
 use std::collections::HashMap;
 use std::fmt::Debug;
@@ -28,6 +32,7 @@ use futures_util::future::BoxFuture;
 pub use clock::Clock;
 pub use error::{OpenError, StoreError, StoreErrorKind, WriteError};
 pub use ids::{AccountId, InvalidAccountId};
+pub use postgres::{PostgresSettings, PostgresStore};
 pub use record::{
     CredentialKind, CredentialRecord, DocumentPage, DocumentQuery, DocumentRecord, NumberRole, NumberUse,
 };

@@ -7,6 +7,9 @@
 mod lists;
 #[path = "store_battery/numbers.rs"]
 mod numbers;
+#[path = "support/postgres.rs"]
+#[allow(dead_code, reason = "each test binary uses a part")]
+mod postgres;
 #[path = "store_battery/tokens.rs"]
 mod tokens;
 #[path = "store_battery/writes.rs"]
@@ -85,6 +88,7 @@ macro_rules! stories {
             numbers::a_number_leads_to_its_document_and_role,
             lists::pages_come_in_order_of_ids_and_meet_without_gap,
             lists::a_page_goes_on_where_a_deleted_document_was,
+            lists::a_page_of_large_documents_is_short_and_the_next_one_goes_on,
             lists::documents_are_found_by_name_and_owner,
             lists::an_accounts_list_has_no_others_documents,
             lists::owners_are_told_for_documents_of_any_account,
@@ -122,6 +126,22 @@ mod sqlite {
         let directory = tempfile::tempdir().expect("a directory");
         let settings = SqliteSettings::new(directory.path().join("convened.db"));
         (Arc::new(SqliteStore::open(settings).await.expect("a store")), directory)
+    }
+
+    stories!(fresh);
+}
+
+mod postgresql {
+    use std::sync::Arc;
+
+    use convened::store::{PostgresSettings, PostgresStore, Store};
+
+    use crate::postgres::Postgres;
+
+    async fn fresh() -> (Arc<dyn Store>, Arc<Postgres>) {
+        let server = Postgres::shared().await;
+        let settings = PostgresSettings::new(server.database().await);
+        (Arc::new(PostgresStore::open(&settings).await.expect("a store")), server)
     }
 
     stories!(fresh);

@@ -8,6 +8,9 @@
 //!                      answer handed over
 //! ```
 //!
+//! An answer in pieces goes from `Busy` to `Sending`, where each piece must be taken within
+//! idle_timeout.
+//!
 //! hyper's own header timeout runs while a connection is idle too, so one number would have to serve
 //! for both; and it closes without a word.
 
@@ -154,6 +157,6 @@ impl<C: Gate> Service<http::Request<Incoming>> for Requests<C> {
         let errand = Errand::begin(&self.clock);
         let answer =
             Arc::clone(&self.api).answer(request, self.peer, self.tasks.clone(), Arc::clone(&errand));
-        Box::pin(async move { Ok(answer.await.map(|bytes| Reply::new(bytes, errand))) })
+        Box::pin(async move { Ok(answer.await.map(|content| Reply::new(content, errand))) })
     }
 }

@@ -5,7 +5,6 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Instant;
 
-use bytes::Bytes;
 use http::header::{CONNECTION, UPGRADE};
 use http::request::Parts;
 use http::{HeaderValue, StatusCode};
@@ -20,6 +19,7 @@ use tracing::{Instrument, Span, debug, debug_span, error, field};
 use super::connection::Errand;
 use super::request::{header_token, new_request_id, request_id};
 use super::router::Found;
+use super::stream::Outgoing;
 use super::{
     Access, ApiError, Asking, Envelope, Gate, Limits, Params, Query, Request, Response, Route, Router,
 };
@@ -44,7 +44,7 @@ pub(super) struct Tasks {
 
 /// What came of a request.
 struct Answer {
-    response: http::Response<Bytes>,
+    response: http::Response<Outgoing>,
     /// A body that is still to be got rid of.
     unread: Option<Incoming>,
 }
@@ -69,7 +69,7 @@ impl<C: Gate> Api<C> {
         peer: SocketAddr,
         tasks: Tasks,
         errand: Arc<Errand>,
-    ) -> http::Response<Bytes> {
+    ) -> http::Response<Outgoing> {
         let started = Instant::now();
         let id = request_id(request.headers());
         let span = debug_span!(
@@ -114,7 +114,7 @@ impl<C: Gate> Api<C> {
             Ok(response) => response.render(id, token.as_ref()),
             Err(refusal) => {
                 log_refusal(&refusal, id);
-                refusal.render(id)
+                refusal.render(id).map(Outgoing::Whole)
             }
         };
         let mut answer = Answer { response, unread: must_drain.then_some(body) };
@@ -218,7 +218,7 @@ impl<C: Gate> Api<C> {
 impl Answer {
     fn refusal(refusal: &ApiError, id: &str) -> Self {
         log_refusal(refusal, id);
-        Self { response: refusal.render(id), unread: None }
+        Self { response: refusal.render(id).map(Outgoing::Whole), unread: None }
     }
 }
 

@@ -1,6 +1,7 @@
 //! What a handler answers, and its way into bytes.
 
 use bytes::Bytes;
+use futures_util::Stream;
 use http::header::{CACHE_CONTROL, CONTENT_TYPE, ETAG};
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use serde::Serialize;
@@ -8,6 +9,7 @@ use serde_json::Value;
 use serde_json::value::{RawValue, to_raw_value};
 
 use super::ApiError;
+use super::stream::{self, Items, Outgoing, Pages};
 use crate::config::Secret;
 
 const JSON: HeaderValue = HeaderValue::from_static("application/json");
@@ -18,7 +20,6 @@ const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 /// An answer that is no refusal.
 ///
 /// The envelope around `data`, the request id and the common headers are added when it is sent.
-#[derive(Debug)]
 pub struct Response {
     status: StatusCode,
     content: Content,
@@ -28,10 +29,11 @@ pub struct Response {
     page: Option<Page>,
 }
 
-#[derive(Debug)]
 enum Content {
     /// Goes into the envelope.
     Data(Box<RawValue>),
+    /// A list that goes into the envelope page by page.
+    Pages(Pages),
     /// Goes as it is.
     Plain(HeaderValue, Bytes),
     Nothing,
@@ -71,6 +73,11 @@ impl Response {
     /// 500, if `data` cannot be written as JSON.
     pub fn created(data: &(impl Serialize + ?Sized)) -> Result<Self, ApiError> {
         Ok(Self::ok(data)?.with_status(StatusCode::CREATED))
+    }
+
+    /// 200 with a list that is made while it is sent.
+    pub fn list(pages: impl Stream<Item = Result<Items, ApiError>> + Send + 'static) -> Self {
+        Self::new(StatusCode::OK, Content::Pages(Box::pin(pages)))
     }
 
     /// 304 without a body.
@@ -128,25 +135,43 @@ impl Response {
         self.status
     }
 
-    /// The bytes to send. `token` is the one that the request came with; it is told back.
-    pub(super) fn render(self, request_id: &str, token: Option<&Secret>) -> http::Response<Bytes> {
-        let (content_type, body) = match &self.content {
-            Content::Nothing => (None, Bytes::new()),
-            Content::Plain(content_type, bytes) => (Some(content_type.clone()), bytes.clone()),
+    /// What to send. `token` is the one that the request came with; it is told back.
+    pub(super) fn render(self, request_id: &str, token: Option<&Secret>) -> http::Response<Outgoing> {
+        let auth_token = self.auth_token.as_ref().or(token);
+        let (content_type, body) = match self.content {
+            Content::Nothing => (None, Outgoing::Whole(Bytes::new())),
+            Content::Plain(content_type, bytes) => (Some(content_type), Outgoing::Whole(bytes)),
             Content::Data(data) => {
                 let success = Success {
-                    data,
+                    data: Some(&data),
                     page: self.page.as_ref(),
                     status: "success",
                     request_id,
-                    auth_token: self.auth_token.as_ref().or(token).map(Secret::expose),
+                    auth_token: auth_token.map(Secret::expose),
                     revision: self.revision.as_deref(),
                 };
-                (Some(JSON), to_bytes(&success))
+                (Some(JSON), Outgoing::Whole(to_bytes(&success)))
+            }
+            Content::Pages(pages) => {
+                let (id, token) = (request_id.to_owned(), auth_token.cloned());
+                let end = move |count| end_of_list(count, &id, token.as_ref());
+                (Some(JSON), Outgoing::Pieces(stream::envelope(pages, request_id, end)))
             }
         };
         assemble(self.status, self.headers, content_type, request_id, body)
     }
+}
+
+/// What follows the items: the rest of the envelope.
+fn end_of_list(count: usize, request_id: &str, token: Option<&Secret>) -> Vec<u8> {
+    let page = Page { page_size: count, ..Page::default() };
+    let auth_token = token.map(Secret::expose);
+    let rest =
+        Success { data: None, page: Some(&page), status: "success", request_id, auth_token, revision: None };
+    let mut end = b"],".to_vec();
+    // Without its opening brace; it is never empty.
+    end.extend_from_slice(&to_bytes(&rest)[1..]);
+    end
 }
 
 impl ApiError {
@@ -166,7 +191,8 @@ impl ApiError {
 
 #[derive(Serialize)]
 struct Success<'a> {
-    data: &'a RawValue,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    data: Option<&'a RawValue>,
     #[serde(flatten)]
     page: Option<&'a Page>,
     status: &'static str,
@@ -191,13 +217,13 @@ fn to_bytes(envelope: &impl Serialize) -> Bytes {
     serde_json::to_vec(envelope).map_or(Bytes::from_static(b"{}"), Bytes::from)
 }
 
-fn assemble(
+fn assemble<B>(
     status: StatusCode,
     mut headers: HeaderMap,
     content_type: Option<HeaderValue>,
     request_id: &str,
-    body: Bytes,
-) -> http::Response<Bytes> {
+    body: B,
+) -> http::Response<B> {
     if let Some(content_type) = content_type {
         headers.insert(CONTENT_TYPE, content_type);
     }
@@ -217,8 +243,15 @@ mod tests {
     use super::*;
     use serde_json::json;
 
-    fn text(response: http::Response<Bytes>) -> String {
-        String::from_utf8(response.into_body().to_vec()).unwrap()
+    fn text(response: http::Response<Outgoing>) -> String {
+        let Outgoing::Whole(bytes) = response.into_body() else { panic!("it comes in pieces") };
+        String::from_utf8(bytes.to_vec()).unwrap()
+    }
+
+    #[test]
+    fn the_end_of_a_list_closes_what_was_begun() {
+        let end = String::from_utf8(end_of_list(2, "r", Some(&Secret::new("t")))).unwrap();
+        assert_eq!(end, r#"],"page_size":2,"status":"success","request_id":"r","auth_token":"t"}"#);
     }
 
     #[test]
@@ -250,7 +283,7 @@ mod tests {
     fn a_refusal_tells_its_public_half_only() {
         let error = ApiError::datastore_unavailable("disk on fire");
         assert_eq!(
-            text(error.render("r1")),
+            text(error.render("r1").map(Outgoing::Whole)),
             r#"{"data":{},"error":"503","message":"datastore_unavailable","status":"error","request_id":"r1"}"#
         );
         assert_eq!(error.private(), Some("disk on fire"));

@@ -1,28 +1,65 @@
 //! Opens the database that the configuration names.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use crate::cli::Failure;
-use crate::config::Config;
-use crate::store::{OpenError, SqliteSettings, SqliteStore, Store};
+use crate::config::{Config, Database};
+use crate::store::url::Engine;
+use crate::store::{OpenError, PostgresSettings, PostgresStore, SqliteSettings, SqliteStore, Store};
 
-/// For the daemon: with the lock that keeps a second one out.
+/// For the daemon. An SQLite file is locked, so that a second daemon is kept out; a PostgreSQL server
+/// may be away just now.
 pub(super) async fn open(config: &Config) -> Result<Arc<dyn Store>, Failure> {
-    Ok(Arc::new(SqliteStore::open(settings(config)?).await.map_err(refused)?))
+    Ok(match settings(&config.database)? {
+        Settings::Sqlite(settings) => Arc::new(SqliteStore::open(settings).await.map_err(refused)?),
+        Settings::Postgres(settings) => {
+            Arc::new(PostgresStore::open_or_wait(&settings).await.map_err(refused)?)
+        }
+    })
 }
 
 /// For a command beside a running daemon.
 pub(super) async fn open_beside(config: &Config) -> Result<Arc<dyn Store>, Failure> {
-    Ok(Arc::new(SqliteStore::open_beside(settings(config)?).await.map_err(refused)?))
+    Ok(match settings(&config.database)? {
+        Settings::Sqlite(settings) => Arc::new(SqliteStore::open_beside(settings).await.map_err(refused)?),
+        Settings::Postgres(settings) => Arc::new(PostgresStore::open(&settings).await.map_err(refused)?),
+    })
 }
 
-fn settings(config: &Config) -> Result<SqliteSettings, Failure> {
-    let path = config.database.sqlite_path();
-    let path = path.ok_or_else(|| Failure::Config("database.url: expected sqlite://PATH".into()))?;
-    Ok(SqliteSettings::new(path))
+enum Settings {
+    Sqlite(SqliteSettings),
+    Postgres(PostgresSettings),
+}
+
+fn settings(database: &Database) -> Result<Settings, Failure> {
+    let timeout = Duration::from_millis(database.timeout_ms);
+    match database.engine() {
+        Some(Engine::Sqlite(path)) => Ok(Settings::Sqlite(SqliteSettings {
+            readers: database.connections,
+            busy_timeout: timeout,
+            ..SqliteSettings::new(path)
+        })),
+        Some(Engine::Postgres(url)) => {
+            let password = database.read_password();
+            let password =
+                password.map_err(|error| Failure::Config(format!("database.password_file: {error}")))?;
+            let connections = database.connections;
+            Ok(Settings::Postgres(PostgresSettings {
+                password,
+                connections,
+                timeout,
+                ..PostgresSettings::new(url)
+            }))
+        }
+        // The configuration was checked.
+        None => Err(Failure::Config("database.url: expected sqlite://PATH or postgres://...".into())),
+    }
 }
 
 /// Starting again does not help: somebody has to give another file, rights, or stop the other daemon.
+/// Unless it is the server that does not answer.
 fn refused(error: OpenError) -> Failure {
-    Failure::Config(format!("database.url: {error}"))
+    let text = format!("database.url: {error}");
+    if error.may_pass() { Failure::Other(anyhow::Error::msg(text)) } else { Failure::Config(text) }
 }

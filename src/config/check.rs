@@ -3,9 +3,11 @@
 use std::collections::HashMap;
 
 use super::Database;
-use super::node::is_sendable;
+use super::password::is_sendable;
 use super::{Api, Config, Esl, Node, Problem};
 use crate::auth::AccountId;
+use crate::store::PostgresSettings;
+use crate::store::url::Engine;
 use crate::telemetry;
 
 /// The longest time that any key may hold, in milliseconds: a day. Beyond it a unit was mistaken.
@@ -69,12 +71,30 @@ fn check_api(api: &Api, found: &mut Found) {
 
 fn check_database(database: &Database, found: &mut Found) {
     // The URL may carry a password, so it is not repeated.
-    match database.sqlite_path().map(|path| path.as_os_str().is_empty()) {
-        None => found
-            .add("database.url", "expected sqlite://PATH, such as sqlite:///var/lib/convened/convened.db"),
-        Some(true) => found.add("database.url", "names no file: expected sqlite://PATH"),
-        Some(false) => {}
+    match database.engine() {
+        None => found.add(
+            "database.url",
+            "expected sqlite://PATH, such as sqlite:///var/lib/convened/convened.db, or \
+             postgres://USER@HOST/DATABASE",
+        ),
+        Some(Engine::Sqlite(path)) if path.as_os_str().is_empty() => {
+            found.add("database.url", "names no file: expected sqlite://PATH");
+        }
+        Some(Engine::Sqlite(_)) if database.password_file.is_some() => {
+            found.add("database.password_file", "an SQLite file has no password");
+        }
+        Some(Engine::Sqlite(_)) => {}
+        Some(Engine::Postgres(url)) => {
+            if let Err(error) = PostgresSettings::new(url).check() {
+                found.add("database.url", error.to_string());
+            }
+            if let Err(error) = database.read_password() {
+                found.add("database.password_file", error.to_string());
+            }
+        }
     }
+    found.range("database.connections", database.connections.into(), 1, 1000);
+    found.range("database.timeout_ms", database.timeout_ms, 1, DAY_MS);
 }
 
 fn check_default_account(account: Option<&str>, found: &mut Found) {

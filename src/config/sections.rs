@@ -5,10 +5,14 @@
 
 use std::fmt;
 use std::net::{Ipv4Addr, SocketAddr};
-use std::path::Path;
+use std::path::PathBuf;
 
 use serde::Deserialize;
 use serde::de::{Deserializer, Error};
+
+use super::password::{self, PasswordError};
+use crate::secret::Secret;
+use crate::store::url::{self, Engine};
 
 /// `[api]`: the HTTP listener and its limits.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
@@ -63,41 +67,51 @@ fn listen_address<'de, D: Deserializer<'de>>(deserializer: D) -> Result<SocketAd
 #[derive(Clone, PartialEq, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Database {
-    /// `sqlite://PATH`; the file is made if it is missing.
+    /// `sqlite://PATH`; the file is made if it is missing. Or `postgres://USER@HOST/DATABASE`.
     pub url: String,
+    /// A file whose only line is the password of a PostgreSQL user.
+    pub password_file: Option<PathBuf>,
+    /// Connections at the same time: to PostgreSQL, or those that read an SQLite file.
+    pub connections: u32,
+    /// How long the database may take to answer, in milliseconds; then documents are unavailable.
+    pub timeout_ms: u64,
 }
 
 impl Default for Database {
     fn default() -> Self {
-        Self { url: "sqlite:///var/lib/convened/convened.db".into() }
+        let url = "sqlite:///var/lib/convened/convened.db".into();
+        Self { url, password_file: None, connections: 8, timeout_ms: 5_000 }
     }
 }
 
 impl Database {
-    /// The file of an SQLite database; `None` if the URL is none of SQLite's.
-    pub fn sqlite_path(&self) -> Option<&Path> {
-        let path = self.url.strip_prefix("sqlite://").or_else(|| self.url.strip_prefix("sqlite:"));
-        path.map(Path::new)
+    /// Which engine the URL names, if any.
+    pub fn engine(&self) -> Option<Engine<'_>> {
+        url::engine(&self.url)
     }
 
     /// The URL without the password that it may carry, for logs.
     pub fn url_without_password(&self) -> String {
-        let Some((scheme, rest)) = self.url.split_once("://") else { return self.url.clone() };
-        let authority = rest.split('/').next().unwrap_or(rest);
-        // The last `@`: a password may contain one that is not encoded.
-        match authority.rsplit_once('@') {
-            Some((user, host)) => {
-                let user = user.split(':').next().unwrap_or(user);
-                format!("{scheme}://{user}:***@{host}{}", &rest[authority.len()..])
-            }
-            None => self.url.clone(),
-        }
+        url::without_secrets(&self.url)
+    }
+
+    /// The password in the file, if there is one.
+    ///
+    /// # Errors
+    /// [`PasswordError`] if the file cannot be read or holds no password.
+    pub fn read_password(&self) -> Result<Option<Secret>, PasswordError> {
+        self.password_file.as_deref().map(password::read).transpose()
     }
 }
 
 impl fmt::Debug for Database {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Database").field("url", &self.url_without_password()).finish()
+        f.debug_struct("Database")
+            .field("url", &self.url_without_password())
+            .field("password_file", &self.password_file)
+            .field("connections", &self.connections)
+            .field("timeout_ms", &self.timeout_ms)
+            .finish()
     }
 }
 
@@ -183,21 +197,4 @@ pub enum LogFormat {
     Pretty,
     /// One JSON object a line.
     Json,
-}
-
-#[cfg(test)]
-mod tests {
-    use super::Database;
-
-    #[test]
-    fn debug_of_the_database_hides_a_password_in_the_url() {
-        for (url, shown) in [
-            ("sqlite:///var/lib/x.db", "sqlite:///var/lib/x.db"),
-            ("postgres://me:p@ss:w@db:5432/c", "postgres://me:***@db:5432/c"),
-            ("postgres://db/c?x=a@b", "postgres://db/c?x=a@b"),
-        ] {
-            let database = Database { url: url.into() };
-            assert_eq!(format!("{database:?}"), format!("Database {{ url: {shown:?} }}"));
-        }
-    }
 }

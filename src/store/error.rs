@@ -5,7 +5,8 @@
 
 use std::path::PathBuf;
 
-/// The database failed: this call did nothing, the next one may work.
+/// The database failed: this call did nothing (but see [`StoreErrorKind::Unconfirmed`]), the next one
+/// may work.
 #[derive(Debug, thiserror::Error)]
 #[error("the database {}: {source}", kind.says())]
 pub struct StoreError {
@@ -27,6 +28,10 @@ pub enum StoreErrorKind {
     Io,
     /// What is in the file makes no sense; a case for the backup.
     Damaged,
+    /// The server cannot be reached, or stopped answering.
+    Unreachable,
+    /// The server stopped answering in the moment of the commit: the write may have happened.
+    Unconfirmed,
     /// The store was closed.
     Closed,
     /// Anything else; a mistake of ours.
@@ -41,6 +46,8 @@ impl StoreErrorKind {
             Self::Busy => "is locked by another process",
             Self::Io => "cannot be read or written",
             Self::Damaged => "is damaged",
+            Self::Unreachable => "does not answer",
+            Self::Unconfirmed => "did not confirm a write, which may have happened or not",
             Self::Closed => "is closed",
             Self::Internal => "refused a statement",
         }
@@ -71,6 +78,12 @@ impl StoreError {
     #[must_use]
     pub fn is_unavailable(&self) -> bool {
         !matches!(self.kind, StoreErrorKind::Internal | StoreErrorKind::Damaged)
+    }
+
+    /// Whether a write may have happened all the same.
+    #[must_use]
+    pub fn is_unconfirmed(&self) -> bool {
+        self.kind == StoreErrorKind::Unconfirmed
     }
 
     /// Whether there was no room.
@@ -167,6 +180,28 @@ pub enum OpenError {
         /// The daemon; unknown in the instant in which it takes the lock.
         pid: Option<u32>,
     },
+    /// The URL is none.
+    #[error("{reason}")]
+    BadUrl {
+        /// What is wrong with it, without any part of it that may be secret.
+        reason: String,
+    },
+    /// The server answers, but refuses us: the password, the name of the database, rights.
+    #[error("{}: the server refuses: {source}", path.display())]
+    Refused {
+        /// The URL without its password.
+        path: PathBuf,
+        /// What the server said.
+        source: StoreError,
+    },
+    /// Text of every language must fit into it.
+    #[error("{}: has the encoding {encoding}; create the database with ENCODING 'UTF8'", path.display())]
+    Encoding {
+        /// The URL without its password.
+        path: PathBuf,
+        /// The encoding that it has.
+        encoding: String,
+    },
     /// It is a database of ours, but it cannot be brought up.
     #[error("{}: {source}", path.display())]
     Failed {
@@ -186,5 +221,11 @@ impl OpenError {
     #[must_use]
     pub fn is_in_use(&self) -> bool {
         matches!(self, Self::InUse { .. } | Self::Older { .. })
+    }
+
+    /// Whether trying again later may do: a server that does not answer.
+    #[must_use]
+    pub fn may_pass(&self) -> bool {
+        matches!(self, Self::Failed { source, .. } if source.kind() == StoreErrorKind::Unreachable)
     }
 }

@@ -65,16 +65,23 @@ impl NumberRole {
 }
 
 /// Which documents of an account are asked for.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DocumentQuery {
     /// The first id that may be in the page.
     pub start_key: Option<String>,
-    /// At most so many; all if unset.
-    pub page_size: Option<u32>,
+    /// At most so many. There are fewer, and a next page, where documents are large.
+    pub page_size: u32,
     /// Only those with exactly this name.
     pub name: Option<String>,
     /// Only those of this owner.
     pub owner_id: Option<String>,
+}
+
+/// The first fifty documents.
+impl Default for DocumentQuery {
+    fn default() -> Self {
+        Self { start_key: None, page_size: 50, name: None, owner_id: None }
+    }
 }
 
 /// Documents by id, and where the next page begins.

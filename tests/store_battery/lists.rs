@@ -28,7 +28,7 @@ pub(crate) async fn pages_come_in_order_of_ids_and_meet_without_gap(stage: &Stag
     assert_eq!(stage.list(&DocumentQuery::default()).await, (made.clone(), None));
     for page_size in [1, 5, 22, 23, 24] {
         let mut seen = Vec::new();
-        let mut query = DocumentQuery { page_size: Some(page_size), ..DocumentQuery::default() };
+        let mut query = DocumentQuery { page_size, ..DocumentQuery::default() };
         loop {
             let (documents, next) = stage.list(&query).await;
             assert!(documents.len() <= page_size as usize);
@@ -46,12 +46,32 @@ pub(crate) async fn pages_come_in_order_of_ids_and_meet_without_gap(stage: &Stag
 
 pub(crate) async fn a_page_goes_on_where_a_deleted_document_was(stage: &Stage) {
     let made = stage.create_some(6).await;
-    let (_, next) = stage.list(&DocumentQuery { page_size: Some(3), ..DocumentQuery::default() }).await;
+    let (_, next) = stage.list(&DocumentQuery { page_size: 3, ..DocumentQuery::default() }).await;
     assert_eq!(next.as_ref(), Some(&made[3].id));
     let free = Condition::default();
     stage.documents.delete(&stage.account, &made[3].id, &free).await.expect("deleted");
-    let query = DocumentQuery { page_size: Some(3), start_key: next, ..DocumentQuery::default() };
+    let query = DocumentQuery { page_size: 3, start_key: next, ..DocumentQuery::default() };
     assert_eq!(stage.list(&query).await, (made[4..].to_vec(), None));
+}
+
+pub(crate) async fn a_page_of_large_documents_is_short_and_the_next_one_goes_on(stage: &Stage) {
+    let mut made = Vec::new();
+    for n in 0..24 {
+        made.push(stage.create(json!({"custom": [n, "x".repeat(120_000)]})).await.id);
+    }
+    made.sort();
+    let mut query = DocumentQuery { page_size: 500, ..DocumentQuery::default() };
+    let mut pages = Vec::new();
+    loop {
+        let (documents, next) = stage.list(&query).await;
+        pages.push(documents.into_iter().map(|document| document.id).collect::<Vec<_>>());
+        match next {
+            Some(next) => query.start_key = Some(next),
+            None => break,
+        }
+    }
+    assert!(pages.len() > 1 && pages.iter().all(|page| (1..24).contains(&page.len())), "{pages:?}");
+    assert_eq!(pages.concat(), made);
 }
 
 pub(crate) async fn documents_are_found_by_name_and_owner(stage: &Stage) {
@@ -66,7 +86,7 @@ pub(crate) async fn documents_are_found_by_name_and_owner(stage: &Stage) {
         let query = DocumentQuery {
             name: name.map(str::to_owned),
             owner_id: who.map(owner),
-            page_size: Some(50),
+            page_size: 50,
             ..DocumentQuery::default()
         };
         stage.list(&query).await.0
@@ -84,7 +104,7 @@ pub(crate) async fn documents_are_found_by_name_and_owner(stage: &Stage) {
     stage.documents.patch(&stage.account, &made[2].id, json!({"name": "c"}), &free).await.expect("renamed");
     assert_eq!(find(Some("b"), None).await, vec![]);
     assert_eq!(find(Some("c"), None).await.len(), 1);
-    let query = DocumentQuery { name: Some("a".into()), page_size: Some(2), ..DocumentQuery::default() };
+    let query = DocumentQuery { name: Some("a".into()), page_size: 2, ..DocumentQuery::default() };
     let (first, next) = stage.list(&query).await;
     let (rest, end) = stage.list(&DocumentQuery { start_key: next, ..query }).await;
     assert_eq!(([first, rest].concat(), end), (expected(&[0, 1, 4]), None));

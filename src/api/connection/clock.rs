@@ -23,6 +23,8 @@ pub(super) enum Phase {
     Head,
     /// Reads its body or makes the answer.
     Busy,
+    /// Sends an answer piece by piece.
+    Sending,
 }
 
 /// The phase, its end, and whom to tell of a new end.
@@ -61,13 +63,14 @@ impl Clock {
     /// Goes to a phase, from whichever.
     pub(super) fn enter(&self, phase: Phase) {
         let deadline = match phase {
-            Phase::Idle => Some(Instant::now() + self.idle_timeout),
+            // Who takes no piece for so long is not there any more.
+            Phase::Idle | Phase::Sending => Some(Instant::now() + self.idle_timeout),
             Phase::Head => Some(Instant::now() + self.header_timeout),
             Phase::Busy => None,
         };
         let mut now = self.lock();
         (now.phase, now.deadline) = (phase, deadline);
-        if phase == Phase::Busy {
+        if matches!(phase, Phase::Busy | Phase::Sending) {
             now.is_answer_sent = false;
         }
         let waker = now.waker.take();
@@ -88,7 +91,7 @@ impl Clock {
     /// hyper flushes the socket when its own buffer is empty.
     fn flushed(&self) {
         let mut now = self.lock();
-        if now.phase != Phase::Busy {
+        if matches!(now.phase, Phase::Idle | Phase::Head) {
             now.is_answer_sent = true;
         }
     }
@@ -129,6 +132,11 @@ impl Errand {
     pub(super) fn begin(clock: &Arc<Clock>) -> Arc<Self> {
         clock.enter(Phase::Busy);
         Arc::new(Self(Arc::clone(clock)))
+    }
+
+    /// One more piece of the answer is on its way.
+    pub(super) fn goes_on(&self) {
+        self.0.enter(Phase::Sending);
     }
 }
 

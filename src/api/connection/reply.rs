@@ -1,44 +1,61 @@
 //! The body of an answer, which ends the request's errand when hyper has taken it over.
 
-use std::convert::Infallible;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
+use futures_util::StreamExt;
 use hyper::body::{Body, Frame, SizeHint};
 
+use super::super::stream::{Broken, Outgoing};
 use super::clock::Errand;
 
-/// One piece of bytes, known in length.
+/// The bytes, and what is still to be done until they are all handed over.
 pub(super) struct Reply {
-    bytes: Bytes,
-    _errand: Arc<Errand>,
+    content: Outgoing,
+    errand: Arc<Errand>,
 }
 
 impl Reply {
-    pub(super) fn new(bytes: Bytes, errand: Arc<Errand>) -> Self {
-        Self { bytes, _errand: errand }
+    pub(super) fn new(content: Outgoing, errand: Arc<Errand>) -> Self {
+        Self { content, errand }
     }
 }
 
 impl Body for Reply {
     type Data = Bytes;
-    type Error = Infallible;
+    type Error = Broken;
 
     fn poll_frame(
         mut self: Pin<&mut Self>,
-        _cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
-        let bytes = std::mem::take(&mut self.bytes);
-        Poll::Ready((!bytes.is_empty()).then(|| Ok(Frame::data(bytes))))
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Broken>>> {
+        let this = &mut *self;
+        match &mut this.content {
+            Outgoing::Whole(bytes) => {
+                let bytes = std::mem::take(bytes);
+                Poll::Ready((!bytes.is_empty()).then(|| Ok(Frame::data(bytes))))
+            }
+            Outgoing::Pieces(pieces) => {
+                let next = pieces.poll_next_unpin(cx);
+                if next.is_ready() {
+                    // hyper asks for the next piece when most of the last one is on its way.
+                    this.errand.goes_on();
+                }
+                next.map(|piece| Some(piece?.map(Frame::data)))
+            }
+        }
     }
 
     fn is_end_stream(&self) -> bool {
-        self.bytes.is_empty()
+        matches!(&self.content, Outgoing::Whole(bytes) if bytes.is_empty())
     }
 
     fn size_hint(&self) -> SizeHint {
-        SizeHint::with_exact(self.bytes.len() as u64)
+        match &self.content {
+            Outgoing::Whole(bytes) => SizeHint::with_exact(bytes.len() as u64),
+            Outgoing::Pieces(_) => SizeHint::default(),
+        }
     }
 }

@@ -7,13 +7,14 @@
 
 use std::sync::Arc;
 
+use futures_util::stream::{self, StreamExt};
 use http::Method;
 use serde_json::{Map, Value};
 
 use super::view::{Realtime, with_sequence};
 use super::whose::Found;
 use super::{Caller, Context};
-use crate::api::{Access, ApiError, Page, Query, Request, Response, Route};
+use crate::api::{Access, ApiError, Items, Page, Query, Request, Response, Route};
 use crate::documents::{Condition, Document, DocumentQuery};
 use crate::model::Moment;
 
@@ -24,6 +25,8 @@ const ONE: &str = "/v2/accounts/{A}/conferences/{C}";
 const PAGE: u32 = 50;
 /// Items of a page at most.
 const LARGEST_PAGE: u32 = 500;
+/// The filters there are, each with an index of its own.
+const FILTERS: [&str; 2] = ["filter_name", "filter_owner_id"];
 /// What the key of an ad-hoc conference begins with: no id of a document does.
 const AD_HOC: char = '~';
 
@@ -40,43 +43,96 @@ pub(super) fn routes() -> Vec<Route<Context>> {
 
 async fn list(context: Arc<Context>, caller: Caller, request: Request) -> Result<Response, ApiError> {
     let asked = Asked::of(request.query())?;
-    let now = Moment::now();
-    let mut lines: Vec<Map<String, Value>> = Vec::new();
-    let mut next = None;
-    if !asked.begins_with_ad_hoc() {
-        let page = context.documents.list(caller.account()?, &asked.documents()).await?;
-        next = page.next_start_key;
-        for document in page.documents {
-            lines.push(context.conference_line(&context.documented(document), now));
+    let page = context.page(&caller, &asked).await?;
+    if asked.paginate {
+        let about = Page {
+            page_size: page.lines.len(),
+            start_key: asked.start_key,
+            next_start_key: page.next_start_key,
+        };
+        return Ok(Response::ok(&page.lines)?.page(about));
+    }
+    // One page at a time is in memory, however many there are and however slowly they are taken.
+    let rest = Rest { context, caller, asked: Asked { start_key: page.next_start_key, ..asked } };
+    let first = stream::once(async move { Items::of(&page.lines) });
+    Ok(Response::list(first.chain(stream::unfold(Some(rest), Rest::next))))
+}
+
+/// A page of the list, and where the next one begins.
+struct Lines {
+    lines: Vec<Map<String, Value>>,
+    next_start_key: Option<String>,
+}
+
+/// What follows the first page of a list that is wanted whole.
+struct Rest {
+    context: Arc<Context>,
+    caller: Caller,
+    asked: Asked,
+}
+
+impl Rest {
+    async fn next(rest: Option<Self>) -> Option<(Result<Items, ApiError>, Option<Self>)> {
+        let mut rest = rest.filter(|rest| rest.asked.start_key.is_some())?;
+        match rest.context.page(&rest.caller, &rest.asked).await {
+            Ok(page) => {
+                rest.asked.start_key = page.next_start_key;
+                Some((Items::of(&page.lines), Some(rest)))
+            }
+            Err(error) => Some((Err(error), None)),
         }
     }
-    if next.is_none() && asked.owner_id.is_none() {
-        for found in context.ad_hoc_conferences(&caller).await? {
+}
+
+impl Context {
+    async fn page(&self, caller: &Caller, asked: &Asked) -> Result<Lines, ApiError> {
+        let now = Moment::now();
+        let mut page = Lines { lines: Vec::new(), next_start_key: None };
+        if !asked.begins_with_ad_hoc() {
+            let found = self.documents.list(caller.account()?, &asked.documents()).await?;
+            page.next_start_key = found.next_start_key;
+            let documents = found.documents.into_iter();
+            page.lines
+                .extend(documents.map(|document| self.conference_line(&self.documented(document), now)));
+        }
+        if page.next_start_key.is_some() || asked.owner_id.is_some() {
+            return Ok(page);
+        }
+        for found in self.ad_hoc_conferences(caller).await? {
             if !asked.wants_ad_hoc(&found.id) {
                 continue;
             }
-            if asked.page_size.is_some_and(|size| lines.len() >= size as usize) {
-                next = Some(format!("{AD_HOC}{}", found.id));
+            if page.lines.len() >= asked.page_size as usize {
+                page.next_start_key = Some(format!("{AD_HOC}{}", found.id));
                 break;
             }
-            lines.push(context.conference_line(&found, now));
+            page.lines.push(self.conference_line(&found, now));
         }
+        Ok(page)
     }
-    let page = Page { page_size: lines.len(), start_key: asked.start_key, next_start_key: next };
-    Ok(Response::ok(&lines)?.page(page))
 }
 
 /// What a list was asked for.
 struct Asked {
     start_key: Option<String>,
-    /// `None`: everything at once.
-    page_size: Option<u32>,
+    page_size: u32,
+    /// Whether only one page is wanted.
+    paginate: bool,
     name: Option<String>,
     owner_id: Option<String>,
 }
 
 impl Asked {
     fn of(query: &Query) -> Result<Self, ApiError> {
+        // To leave a filter out would be to answer with what was not asked for.
+        if let Some(unknown) =
+            query.iter().map(|(key, _)| key).find(|key| is_a_filter(key) && !FILTERS.contains(key))
+        {
+            return Err(ApiError::invalid_request(format!(
+                "there is no filter {unknown}, only {}",
+                FILTERS.join(" and ")
+            )));
+        }
         let size = match query.get("page_size") {
             None => PAGE,
             Some(text) => match text.parse::<u32>() {
@@ -85,9 +141,11 @@ impl Asked {
             },
         };
         let text = |key| query.get(key).filter(|text| !text.is_empty()).map(str::to_owned);
+        let paginate = query.get("paginate") != Some("false");
         Ok(Self {
             start_key: text("start_key"),
-            page_size: (query.get("paginate") != Some("false")).then_some(size),
+            page_size: if paginate { size } else { LARGEST_PAGE },
+            paginate,
             name: text("filter_name"),
             owner_id: text("filter_owner_id"),
         })
@@ -110,6 +168,13 @@ impl Asked {
         let begun = self.start_key.as_ref().and_then(|key| key.strip_prefix(AD_HOC));
         begun.is_none_or(|first| name >= first) && self.name.as_deref().is_none_or(|wanted| wanted == name)
     }
+}
+
+/// Kazoo's names of parameters that leave items out.
+fn is_a_filter(key: &str) -> bool {
+    let others =
+        ["has_key", "key_missing", "has_value", "created_from", "created_to", "modified_from", "modified_to"];
+    key.starts_with("filter_") || others.contains(&key)
 }
 
 async fn create(context: Arc<Context>, caller: Caller, mut request: Request) -> Result<Response, ApiError> {

@@ -2,10 +2,10 @@
 //!
 //! Owns: what is one transaction, and that a token dies with the key it came from.
 
-use sqlx::sqlite::{SqlitePool, SqliteRow};
-use sqlx::{FromRow, Row, SqliteConnection};
+use sqlx::SqliteConnection;
+use sqlx::sqlite::SqlitePool;
 
-use super::super::{CredentialKind, CredentialRecord, StoreError, WriteError};
+use super::super::{CredentialRecord, StoreError, WriteError};
 use super::connection::Reader;
 use super::failure::store_error;
 use super::writer::Writer;
@@ -122,28 +122,4 @@ fn failed<T>(outcome: Result<T, WriteError>) -> Result<T, StoreError> {
         WriteError::Store(error) => error,
         refusal => super::failure::damaged(refusal),
     })
-}
-
-impl FromRow<'_, SqliteRow> for CredentialRecord {
-    fn from_row(row: &SqliteRow) -> Result<Self, sqlx::Error> {
-        let decode = |what: &str| sqlx::Error::Decode(what.into());
-        let hash: Vec<u8> = row.try_get("hash")?;
-        let kind: String = row.try_get("kind")?;
-        let account: Option<String> = row.try_get("account_id")?;
-        Ok(Self {
-            id: row.try_get("id")?,
-            kind: CredentialKind::parse(&kind).ok_or_else(|| decode("an unknown kind of credential"))?,
-            hash: hash.try_into().map_err(|_| decode("a hash that is not 32 bytes long"))?,
-            name: row.try_get("name")?,
-            account: account
-                .map(|account| account.parse().map_err(|error| sqlx::Error::Decode(Box::new(error))))
-                .transpose()?,
-            scopes: row.try_get("scopes")?,
-            issued_by: row.try_get("issued_by")?,
-            created: row.try_get("created")?,
-            expires: row.try_get("expires")?,
-            last_used: row.try_get("last_used")?,
-            revoked: row.try_get("revoked")?,
-        })
-    }
 }

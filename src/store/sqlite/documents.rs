@@ -4,17 +4,16 @@
 
 use std::collections::HashMap;
 
-use sqlx::sqlite::{SqlitePool, SqliteRow};
-use sqlx::{FromRow, QueryBuilder, Row, Sqlite, SqliteConnection};
+use sqlx::sqlite::SqlitePool;
+use sqlx::{FromRow, QueryBuilder, Sqlite, SqliteConnection};
 
 use super::super::{
     AccountId, DocumentPage, DocumentQuery, DocumentRecord, NumberRole, NumberUse, StoreError, WriteError,
+    rows,
 };
 use super::connection::Reader;
 use super::failure::{damaged, store_error};
 use super::writer::Writer;
-
-const COLUMNS: &str = "id, account_id, revision, created, modified, name, owner_id, text";
 
 pub(super) async fn create(writer: &Writer, document: &DocumentRecord) -> Result<(), WriteError> {
     let mut transaction = writer.begin().await?;
@@ -144,7 +143,7 @@ async fn remove(
         .push(" AND revision = coalesce(")
         .push_bind(expected)
         .push(", revision) RETURNING ")
-        .push(COLUMNS)
+        .push(rows::DOCUMENT_COLUMNS)
         .build_query_as()
         .fetch_optional(&mut *connection)
         .await
@@ -177,35 +176,11 @@ pub(super) async fn page(
     account: &AccountId,
     query: &DocumentQuery,
 ) -> Result<DocumentPage, StoreError> {
-    let mut select = select(account, query);
+    let mut select = rows::select_page::<Sqlite>(account, query);
     let mut reader = Reader::acquire(pool).await?;
-    let found = select.build_query_as().fetch_all(reader.connection()).await;
-    let mut documents: Vec<DocumentRecord> = reader.finish(found)?;
-    let size = query.page_size.map_or(documents.len(), |size| size as usize);
-    let next_start_key = documents.get(size).map(|next| next.id.clone());
-    documents.truncate(size);
-    Ok(DocumentPage { documents, next_start_key })
-}
-
-fn select(account: &AccountId, query: &DocumentQuery) -> QueryBuilder<Sqlite> {
-    let mut select = QueryBuilder::new("SELECT ");
-    select.push(COLUMNS).push(" FROM documents WHERE account_id = ").push_bind(account.as_str());
-    // Only what is asked for is in the statement, so that the planner sees which index serves it.
-    if let Some(name) = &query.name {
-        select.push(" AND name = ").push_bind(name);
-    }
-    if let Some(owner_id) = &query.owner_id {
-        select.push(" AND owner_id = ").push_bind(owner_id);
-    }
-    if let Some(start_key) = &query.start_key {
-        select.push(" AND id >= ").push_bind(start_key);
-    }
-    select.push(" ORDER BY id");
-    if let Some(page_size) = query.page_size {
-        // One more: it tells where the next page begins.
-        select.push(" LIMIT ").push_bind(i64::from(page_size) + 1);
-    }
-    select
+    let found = select.build_query_as().fetch(reader.connection());
+    let page = rows::read_page(found, query.page_size).await;
+    reader.finish(page)
 }
 
 pub(super) async fn owners_of(
@@ -245,33 +220,14 @@ pub(super) async fn by_number(
     .await
     .and_then(|row| {
         let Some(row) = row else { return Ok(None) };
-        let role: String = row.try_get("role")?;
-        let role = NumberRole::parse(&role).ok_or_else(|| sqlx::Error::Decode("an unknown role".into()))?;
-        Ok(Some((DocumentRecord::from_row(&row)?, role)))
+        Ok(Some((DocumentRecord::from_row(&row)?, rows::role_of(&row)?)))
     });
     reader.finish(found)
 }
 
-impl FromRow<'_, SqliteRow> for DocumentRecord {
-    fn from_row(row: &SqliteRow) -> Result<Self, sqlx::Error> {
-        let account: String = row.try_get("account_id")?;
-        Ok(Self {
-            id: row.try_get("id")?,
-            account: account.parse().map_err(|error| sqlx::Error::Decode(Box::new(error)))?,
-            revision: row.try_get("revision")?,
-            created: row.try_get("created")?,
-            modified: row.try_get("modified")?,
-            name: row.try_get("name")?,
-            owner_id: row.try_get("owner_id")?,
-            numbers: Vec::new(),
-            text: row.try_get("text")?,
-        })
-    }
-}
-
 #[cfg(test)]
 mod tests {
-    use sqlx::{AssertSqlSafe, Connection, Executor};
+    use sqlx::{AssertSqlSafe, Connection, Executor, Row};
 
     use super::*;
 
@@ -288,8 +244,9 @@ mod tests {
             (None, text.clone(), "documents_by_owner"),
             (text.clone(), text.clone(), "documents_by_"),
         ] {
-            let query = DocumentQuery { start_key: text.clone(), page_size: Some(50), name, owner_id };
-            let explain = format!("EXPLAIN QUERY PLAN {}", select(&account, &query).sql().as_str());
+            let query = DocumentQuery { start_key: text.clone(), page_size: 50, name, owner_id };
+            let select = rows::select_page::<Sqlite>(&account, &query);
+            let explain = format!("EXPLAIN QUERY PLAN {}", select.sql().as_str());
             let plan = sqlx::query(AssertSqlSafe(explain)).fetch_all(&mut connection).await.expect("a plan");
             let plan: Vec<String> = plan.iter().map(|row| row.get("detail")).collect();
             assert_eq!(plan.len(), 1, "{plan:?}");

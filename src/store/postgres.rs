@@ -1,0 +1,188 @@
+//! The engine for a PostgreSQL server, which several daemons may share.
+//!
+//! Owns: the pool and the settings of its sessions. Leaves the statements to `documents` and
+//! `credentials` beside it.
+//!
+//! * Nothing of the database is kept in memory, so each daemon sees the others' writes at once.
+//! * `READ COMMITTED`: a write compares and sets in one statement, and a unique index decides about
+//!   numbers. Writers of one account take turns by an advisory lock, so that two documents that swap
+//!   numbers cannot wait for each other.
+//! * A server that is away, at the start or later, is no reason to stop: calls fail at once, and one
+//!   after the other tries whether it is back.
+//! * Only the answer to `COMMIT` is proof of a write. Without it the error is
+//!   [`StoreErrorKind::Unconfirmed`](super::StoreErrorKind::Unconfirmed).
+
+mod connection;
+mod credentials;
+mod documents;
+mod failure;
+mod open;
+mod outage;
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use futures_util::future::BoxFuture;
+
+use super::{
+    AccountId, Answer, CredentialRecord, DocumentPage, DocumentQuery, DocumentRecord, NumberRole, OpenError,
+    Store, WriteError,
+};
+use crate::secret::Secret;
+use connection::Connections;
+
+/// How a PostgreSQL database is opened.
+#[derive(Clone)]
+pub struct PostgresSettings {
+    /// `postgres://USER:PASSWORD@HOST:PORT/DATABASE?sslmode=...`; `?host=/DIRECTORY` for a socket.
+    pub url: String,
+    /// The password, in place of the one in the URL.
+    pub password: Option<Secret>,
+    /// Connections at most.
+    pub connections: u32,
+    /// How long connecting, waiting for a free connection, and a call may each take.
+    pub timeout: Duration,
+}
+
+impl PostgresSettings {
+    /// The usual settings for this URL.
+    pub fn new(url: impl Into<String>) -> Self {
+        Self { url: url.into(), password: None, connections: 8, timeout: Duration::from_secs(5) }
+    }
+
+    /// Whether the URL makes sense; asks nobody.
+    ///
+    /// # Errors
+    /// [`OpenError::BadUrl`], without any part of it that may be secret.
+    pub fn check(&self) -> Result<(), OpenError> {
+        open::options(self).map(drop)
+    }
+
+    /// The URL as it may be shown.
+    fn shown(&self) -> String {
+        super::url::without_secrets(&self.url)
+    }
+}
+
+impl std::fmt::Debug for PostgresSettings {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("PostgresSettings").field("url", &self.shown()).finish_non_exhaustive()
+    }
+}
+
+/// Documents and credentials on a PostgreSQL server.
+#[derive(Debug)]
+pub struct PostgresStore {
+    connections: Connections,
+}
+
+impl PostgresStore {
+    /// Opens the database and brings its schema up to date. Several processes may have it open.
+    ///
+    /// # Errors
+    /// [`OpenError`], which names the URL without its password.
+    pub async fn open(settings: &PostgresSettings) -> Result<Self, OpenError> {
+        let options = open::options(settings)?;
+        open::bring_up(&options, &settings.shown(), settings.timeout).await?;
+        Self::on(options, settings, true)
+    }
+
+    /// The same, but a server that does not answer is waited for later: until it does, every call
+    /// fails with [`StoreErrorKind::Unreachable`](super::StoreErrorKind::Unreachable).
+    ///
+    /// # Errors
+    /// [`OpenError`] if it answers and the database is not as it should be.
+    pub async fn open_or_wait(settings: &PostgresSettings) -> Result<Self, OpenError> {
+        let options = open::options(settings)?;
+        let migrated = match open::bring_up(&options, &settings.shown(), settings.timeout).await {
+            Ok(()) => true,
+            Err(OpenError::Failed { path, source }) if source.is_unavailable() => {
+                tracing::warn!("{}: {source}; starting without it", path.display());
+                false
+            }
+            Err(error) => return Err(error),
+        };
+        Self::on(options, settings, migrated)
+    }
+
+    fn on(
+        options: sqlx::postgres::PgConnectOptions,
+        settings: &PostgresSettings,
+        migrated: bool,
+    ) -> Result<Self, OpenError> {
+        let connections = Connections::new(options, settings, migrated);
+        let failed = |source| OpenError::Failed { path: settings.shown().into(), source };
+        Ok(Self { connections: connections.map_err(failed)? })
+    }
+}
+
+impl Store for PostgresStore {
+    fn create_document<'a>(&'a self, document: &'a DocumentRecord) -> Answer<'a, (), WriteError> {
+        Box::pin(documents::create(&self.connections, document))
+    }
+
+    fn replace_document<'a>(
+        &'a self,
+        document: &'a DocumentRecord,
+        expected: &'a str,
+    ) -> Answer<'a, (), WriteError> {
+        Box::pin(documents::replace(&self.connections, document, expected))
+    }
+
+    fn delete_document<'a>(
+        &'a self,
+        account: &'a AccountId,
+        id: &'a str,
+        expected: Option<&'a str>,
+    ) -> Answer<'a, DocumentRecord, WriteError> {
+        Box::pin(documents::delete(&self.connections, account, id, expected))
+    }
+
+    fn document<'a>(&'a self, account: &'a AccountId, id: &'a str) -> Answer<'a, Option<DocumentRecord>> {
+        Box::pin(documents::get(&self.connections, account, id))
+    }
+
+    fn documents<'a>(&'a self, account: &'a AccountId, query: &'a DocumentQuery) -> Answer<'a, DocumentPage> {
+        Box::pin(documents::page(&self.connections, account, query))
+    }
+
+    fn owners_of<'a>(&'a self, ids: &'a [String]) -> Answer<'a, HashMap<String, AccountId>> {
+        Box::pin(documents::owners_of(&self.connections, ids))
+    }
+
+    fn document_by_number<'a>(
+        &'a self,
+        account: &'a AccountId,
+        number: &'a str,
+    ) -> Answer<'a, Option<(DocumentRecord, NumberRole)>> {
+        Box::pin(documents::by_number(&self.connections, account, number))
+    }
+
+    fn create_credential<'a>(&'a self, credential: &'a CredentialRecord, forget: i64) -> Answer<'a, ()> {
+        Box::pin(credentials::create(&self.connections, credential, forget))
+    }
+
+    fn credential_by_hash<'a>(&'a self, hash: &'a [u8; 32]) -> Answer<'a, Option<CredentialRecord>> {
+        Box::pin(credentials::by_hash(&self.connections, hash))
+    }
+
+    fn credentials(&self) -> Answer<'_, Vec<CredentialRecord>> {
+        Box::pin(credentials::list(&self.connections))
+    }
+
+    fn revoke_credential<'a>(&'a self, id: &'a str, now: i64) -> Answer<'a, bool> {
+        Box::pin(credentials::revoke(&self.connections, id, now))
+    }
+
+    fn note_credentials_used<'a>(&'a self, uses: &'a [(String, i64)]) -> Answer<'a, ()> {
+        Box::pin(credentials::note_used(&self.connections, uses))
+    }
+
+    fn check(&self) -> Answer<'_, ()> {
+        Box::pin(documents::check(&self.connections))
+    }
+
+    fn close(&self) -> BoxFuture<'_, ()> {
+        Box::pin(async { self.connections.close() })
+    }
+}

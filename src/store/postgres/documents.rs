@@ -1,0 +1,282 @@
+//! The statements for documents and their numbers.
+//!
+//! Owns: what is one transaction, and who waits for whom. Leaves sessions to `connection`.
+//!
+//! Writers of one account that touch numbers take the account's advisory lock first. Without it two
+//! documents that swap their numbers would each hold what the other waits for, which PostgreSQL finds
+//! out after a second by failing one of them.
+
+use std::collections::{HashMap, HashSet};
+
+use sha2::{Digest, Sha256};
+use sqlx::{FromRow, PgConnection, Postgres};
+
+use super::super::{
+    AccountId, DocumentPage, DocumentQuery, DocumentRecord, NumberRole, NumberUse, StoreError, WriteError,
+    rows,
+};
+use super::connection::Connections;
+use super::failure::{damaged, store_error};
+
+/// The first half of our advisory locks' keys ("conv"); the second is of the account.
+const LOCK_CLASS: i32 = 0x636f_6e76;
+
+pub(super) async fn create(connections: &Connections, document: &DocumentRecord) -> Result<(), WriteError> {
+    let mut transaction = connections.begin().await?;
+    let outcome = connections.within(insert(transaction.connection(), document)).await;
+    transaction.finish(outcome).await
+}
+
+async fn insert(connection: &mut PgConnection, document: &DocumentRecord) -> Result<(), WriteError> {
+    if !document.numbers.is_empty() {
+        lock(connection, &document.account).await?;
+    }
+    sqlx::query(
+        "INSERT INTO documents (id, account_id, revision, created, modified, name, owner_id, text)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
+    )
+    .bind(&document.id)
+    .bind(document.account.as_str())
+    .bind(&document.revision)
+    .bind(document.created)
+    .bind(document.modified)
+    .bind(&document.name)
+    .bind(&document.owner_id)
+    .bind(&document.text)
+    .execute(&mut *connection)
+    .await
+    .map_err(store_error)?;
+    insert_numbers(connection, document).await
+}
+
+/// Held to the end of the transaction. Two accounts with the same key only take turns needlessly.
+async fn lock(connection: &mut PgConnection, account: &AccountId) -> Result<(), StoreError> {
+    let hash = Sha256::digest(account.as_str());
+    let key = i32::from_be_bytes([hash[0], hash[1], hash[2], hash[3]]);
+    sqlx::query("SELECT pg_advisory_xact_lock($1, $2)")
+        .bind(LOCK_CLASS)
+        .bind(key)
+        .execute(connection)
+        .await
+        .map(drop)
+        .map_err(store_error)
+}
+
+/// All in one statement; the first that did not get in is the one to name.
+async fn insert_numbers(connection: &mut PgConnection, document: &DocumentRecord) -> Result<(), WriteError> {
+    if document.numbers.is_empty() {
+        return Ok(());
+    }
+    let numbers: Vec<&str> = document.numbers.iter().map(|used| used.number.as_str()).collect();
+    let roles: Vec<&str> = document.numbers.iter().map(|used| used.role.as_str()).collect();
+    let inserted: Vec<String> = sqlx::query_scalar(
+        "INSERT INTO numbers (account_id, number, document_id, role)
+         SELECT $1, u.number, $2, u.role FROM unnest($3::text[], $4::text[]) AS u (number, role)
+         ON CONFLICT DO NOTHING RETURNING number",
+    )
+    .bind(document.account.as_str())
+    .bind(&document.id)
+    .bind(numbers)
+    .bind(roles)
+    .fetch_all(connection)
+    .await
+    .map_err(store_error)?;
+    if inserted.len() == document.numbers.len() {
+        return Ok(());
+    }
+    let mut inserted: HashSet<String> = inserted.into_iter().collect();
+    // Removed as they are met: a number that stands twice in the document got in once.
+    let refused = document.numbers.iter().find(|used| !inserted.remove(&used.number));
+    match refused {
+        Some(NumberUse { number, .. }) => Err(WriteError::NumberInUse(number.clone())),
+        None => Err(damaged("fewer numbers were stored than are missing").into()),
+    }
+}
+
+pub(super) async fn replace(
+    connections: &Connections,
+    document: &DocumentRecord,
+    expected: &str,
+) -> Result<(), WriteError> {
+    let mut transaction = connections.begin().await?;
+    let outcome = connections.within(update(transaction.connection(), document, expected)).await;
+    transaction.finish(outcome).await
+}
+
+async fn update(
+    connection: &mut PgConnection,
+    document: &DocumentRecord,
+    expected: &str,
+) -> Result<(), WriteError> {
+    // Also if it has no numbers now: it may have had some.
+    lock(connection, &document.account).await?;
+    let done = sqlx::query(
+        "UPDATE documents SET revision = $1, modified = $2, name = $3, owner_id = $4, text = $5
+         WHERE id = $6 AND account_id = $7 AND revision = $8",
+    )
+    .bind(&document.revision)
+    .bind(document.modified)
+    .bind(&document.name)
+    .bind(&document.owner_id)
+    .bind(&document.text)
+    .bind(&document.id)
+    .bind(document.account.as_str())
+    .bind(expected)
+    .execute(&mut *connection)
+    .await
+    .map_err(store_error)?;
+    if done.rows_affected() == 0 {
+        return Err(why_not(connection, &document.account, &document.id).await);
+    }
+    sqlx::query("DELETE FROM numbers WHERE document_id = $1")
+        .bind(&document.id)
+        .execute(&mut *connection)
+        .await
+        .map_err(store_error)?;
+    insert_numbers(connection, document).await
+}
+
+/// Nothing was written: because it is not there, or because it has another revision.
+async fn why_not(connection: &mut PgConnection, account: &AccountId, id: &str) -> WriteError {
+    let current = sqlx::query_scalar("SELECT revision FROM documents WHERE id = $1 AND account_id = $2")
+        .bind(id)
+        .bind(account.as_str())
+        .fetch_optional(connection)
+        .await;
+    match current {
+        Ok(Some(current)) => WriteError::Revision { current },
+        Ok(None) => WriteError::Missing,
+        Err(error) => store_error(error).into(),
+    }
+}
+
+pub(super) async fn delete(
+    connections: &Connections,
+    account: &AccountId,
+    id: &str,
+    expected: Option<&str>,
+) -> Result<DocumentRecord, WriteError> {
+    if !can_be_an_id(id) {
+        return Err(WriteError::Missing);
+    }
+    let mut transaction = connections.begin().await?;
+    let outcome = connections.within(remove(transaction.connection(), account, id, expected)).await;
+    transaction.finish(outcome).await
+}
+
+/// Its numbers go with it, by the foreign key.
+async fn remove(
+    connection: &mut PgConnection,
+    account: &AccountId,
+    id: &str,
+    expected: Option<&str>,
+) -> Result<DocumentRecord, WriteError> {
+    lock(connection, account).await?;
+    let deleted = sqlx::query_as(
+        "DELETE FROM documents WHERE id = $1 AND account_id = $2 AND revision = coalesce($3, revision)
+         RETURNING id, account_id, revision, created, modified, name, owner_id, text",
+    )
+    .bind(id)
+    .bind(account.as_str())
+    .bind(expected)
+    .fetch_optional(&mut *connection)
+    .await
+    .map_err(store_error)?;
+    match deleted {
+        Some(document) => Ok(document),
+        None => Err(why_not(connection, account, id).await),
+    }
+}
+
+pub(super) async fn get(
+    connections: &Connections,
+    account: &AccountId,
+    id: &str,
+) -> Result<Option<DocumentRecord>, StoreError> {
+    if !can_be_an_id(id) {
+        return Ok(None);
+    }
+    let mut session = connections.session().await?;
+    let found = sqlx::query_as(
+        "SELECT id, account_id, revision, created, modified, name, owner_id, text
+         FROM documents WHERE id = $1 AND account_id = $2",
+    )
+    .bind(id)
+    .bind(account.as_str())
+    .fetch_optional(session.connection());
+    let found = connections.within(async { found.await.map_err(store_error) }).await;
+    session.finish(found)
+}
+
+pub(super) async fn page(
+    connections: &Connections,
+    account: &AccountId,
+    query: &DocumentQuery,
+) -> Result<DocumentPage, StoreError> {
+    let asked_for = [&query.name, &query.owner_id, &query.start_key];
+    if asked_for.into_iter().flatten().any(|text| !can_be_an_id(text)) {
+        return Ok(DocumentPage::default());
+    }
+    let mut select = rows::select_page::<Postgres>(account, query);
+    let mut session = connections.session().await?;
+    let found = select.build_query_as().fetch(session.connection());
+    let page = rows::read_page(found, query.page_size);
+    let page = connections.within(async { page.await.map_err(store_error) }).await;
+    session.finish(page)
+}
+
+pub(super) async fn owners_of(
+    connections: &Connections,
+    ids: &[String],
+) -> Result<HashMap<String, AccountId>, StoreError> {
+    if ids.is_empty() {
+        return Ok(HashMap::new());
+    }
+    let ids: Vec<&str> = ids.iter().map(String::as_str).filter(|id| can_be_an_id(id)).collect();
+    let mut session = connections.session().await?;
+    let found =
+        sqlx::query_as::<_, (String, String)>("SELECT id, account_id FROM documents WHERE id = ANY ($1)")
+            .bind(ids)
+            .fetch_all(session.connection());
+    let found = connections.within(async { found.await.map_err(store_error) }).await;
+    let found = session.finish(found)?;
+    found.into_iter().map(|(id, account)| Ok((id, account.parse().map_err(damaged)?))).collect()
+}
+
+pub(super) async fn by_number(
+    connections: &Connections,
+    account: &AccountId,
+    number: &str,
+) -> Result<Option<(DocumentRecord, NumberRole)>, StoreError> {
+    if !can_be_an_id(number) {
+        return Ok(None);
+    }
+    let mut session = connections.session().await?;
+    let found = sqlx::query(
+        "SELECT d.id, d.account_id, d.revision, d.created, d.modified, d.name, d.owner_id, d.text, n.role
+         FROM numbers n JOIN documents d ON d.id = n.document_id
+         WHERE n.account_id = $1 AND n.number = $2",
+    )
+    .bind(account.as_str())
+    .bind(number)
+    .fetch_optional(session.connection());
+    let found = async {
+        let Some(row) = found.await? else { return Ok(None) };
+        Ok(Some((DocumentRecord::from_row(&row)?, rows::role_of(&row)?)))
+    };
+    let found = connections.within(async { found.await.map_err(store_error) }).await;
+    session.finish(found)
+}
+
+/// No text in PostgreSQL has a NUL, and asking for one is an error.
+fn can_be_an_id(text: &str) -> bool {
+    !text.contains('\0')
+}
+
+/// Whether the server answers.
+pub(super) async fn check(connections: &Connections) -> Result<(), StoreError> {
+    let mut session = connections.session().await?;
+    let found = sqlx::query("SELECT 1 FROM documents LIMIT 1").fetch_optional(session.connection());
+    let found = connections.within(async { found.await.map_err(store_error) }).await;
+    session.finish(found).map(drop)
+}

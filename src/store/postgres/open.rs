@@ -1,0 +1,117 @@
+//! Opening a database: reach the server, look whether the database is fit, bring its schema up to date.
+//!
+//! Owns: the URL, the settings of a session, and every way in which opening can fail. Only "it does not
+//! answer" is no reason not to start: the server may come up later than we do.
+
+use std::path::PathBuf;
+use std::str::FromStr;
+use std::sync::LazyLock;
+use std::time::Duration;
+
+use sqlx::migrate::{MigrateError, Migrator};
+use sqlx::postgres::PgConnectOptions;
+use sqlx::{AssertSqlSafe, ConnectOptions, Connection, PgConnection};
+use tokio::time::timeout;
+
+use super::super::{OpenError, StoreError, StoreErrorKind};
+use super::PostgresSettings;
+use super::failure::{sqlstate, store_error};
+
+/// Noted under a name of our own: the database may be shared with programs that use sqlx as well.
+static MIGRATIONS: LazyLock<Migrator> = LazyLock::new(|| {
+    let mut migrator = sqlx::migrate!("src/store/postgres/migrations");
+    migrator.dangerous_set_table_name("convened_migrations");
+    migrator
+});
+
+/// A change of the schema may rewrite a table, and several daemons may wait for one to do it.
+const MIGRATION_LIMIT: Duration = Duration::from_secs(600);
+
+/// The URL and what is set beside it.
+pub(super) fn options(settings: &PostgresSettings) -> Result<PgConnectOptions, OpenError> {
+    let options = PgConnectOptions::from_str(&settings.url)
+        .map_err(|error| OpenError::BadUrl { reason: format!("is no URL of PostgreSQL: {error}") })?;
+    let options = match &settings.password {
+        Some(password) => options.password(password.expose()),
+        None => options,
+    };
+    Ok(options.application_name("convened").disable_statement_logging())
+}
+
+/// A connection with the settings of ours.
+pub(super) async fn connect(options: &PgConnectOptions, limit: Duration) -> Result<PgConnection, StoreError> {
+    let mut connection = options.connect().await.map_err(store_error)?;
+    // Not as startup options: a pooler between us and the server would refuse them. A server that was
+    // told not to wait for its disk would lose what we acknowledge.
+    let settings = format!(
+        "SET statement_timeout = {ms}; SET idle_in_transaction_session_timeout = {ms};
+         SELECT set_config('synchronous_commit', 'on', false)
+         WHERE current_setting('synchronous_commit') = 'off'",
+        ms = limit.as_millis()
+    );
+    sqlx::raw_sql(AssertSqlSafe(settings)).execute(&mut connection).await.map_err(store_error)?;
+    Ok(connection)
+}
+
+/// Looks at the database and brings its schema up to date.
+pub(super) async fn bring_up(
+    options: &PgConnectOptions,
+    name: &str,
+    limit: Duration,
+) -> Result<(), OpenError> {
+    let path = || PathBuf::from(name);
+    let connected = timeout(limit, options.connect()).await.unwrap_or_else(|_| {
+        let text = format!("no answer within {limit:?}");
+        Err(sqlx::Error::Io(std::io::Error::new(std::io::ErrorKind::TimedOut, text)))
+    });
+    let mut connection = connected.map_err(|error| failed(path(), error))?;
+    let encoding: String = sqlx::query_scalar("SELECT current_setting('server_encoding')")
+        .fetch_one(&mut connection)
+        .await
+        .map_err(|error| failed(path(), error))?;
+    if encoding != "UTF8" {
+        return Err(OpenError::Encoding { path: path(), encoding });
+    }
+    let migrated = timeout(MIGRATION_LIMIT, MIGRATIONS.run_direct(None, &mut connection, false)).await;
+    let migrated = migrated.map_err(|_| {
+        let text = format!("the schema could not be changed within {MIGRATION_LIMIT:?}");
+        OpenError::Failed { path: path(), source: StoreError::new(StoreErrorKind::Busy, text) }
+    })?;
+    migrated.map_err(|error| not_migrated(path(), error))?;
+    // It did its work; how it ends changes nothing.
+    connection.close().await.ok();
+    Ok(())
+}
+
+fn not_migrated(path: PathBuf, error: MigrateError) -> OpenError {
+    match error {
+        MigrateError::VersionMissing(version) => {
+            let known = MIGRATIONS.iter().map(|migration| migration.version).max().unwrap_or(0);
+            OpenError::Newer { path, version, known }
+        }
+        MigrateError::Execute(error) | MigrateError::ExecuteMigration(error, _) => {
+            // duplicate_table: there is a table of that name which we did not make.
+            if sqlstate(&error) == "42P07" { OpenError::Foreign { path } } else { failed(path, error) }
+        }
+        other => OpenError::Failed { path, source: StoreError::new(StoreErrorKind::Damaged, other) },
+    }
+}
+
+fn failed(path: PathBuf, error: sqlx::Error) -> OpenError {
+    let code = sqlstate(&error);
+    let source = store_error(error);
+    // Invalid authorization, no such database, no right to do it.
+    if code.starts_with("28") || code == "3D000" || code == "42501" {
+        OpenError::Refused { path, source }
+    } else {
+        OpenError::Failed { path, source }
+    }
+}
+
+/// For a call that finds the server back, but not as it should be.
+pub(super) fn as_store_error(error: OpenError) -> StoreError {
+    match error {
+        OpenError::Failed { source, .. } => source,
+        other => StoreError::new(StoreErrorKind::Unreachable, other),
+    }
+}
