@@ -8,7 +8,6 @@ mod lists;
 #[path = "store_battery/numbers.rs"]
 mod numbers;
 #[path = "support/postgres.rs"]
-#[allow(dead_code, reason = "each test binary uses a part")]
 mod postgres;
 #[path = "store_battery/tokens.rs"]
 mod tokens;
