@@ -17,7 +17,7 @@ use sqlx::sqlite::SqliteConnectOptions;
 use sqlx::{ConnectOptions, Connection, SqliteConnection};
 use tokio::sync::{Mutex, MutexGuard};
 
-use super::super::{StoreError, StoreErrorKind, WriteError};
+use super::super::{ImportError, StoreError, StoreErrorKind, WriteError};
 use super::failure::store_error;
 
 /// The right to write, given to one after the other in the order of asking.
@@ -39,6 +39,24 @@ enum Slot {
 pub(super) struct Transaction<'w> {
     slot: MutexGuard<'w, Slot>,
     connection: SqliteConnection,
+}
+
+/// Why a transaction does not commit.
+pub(super) trait Ending: From<StoreError> {
+    /// Whether the database failed, rather than that it was not as it had to be for this write.
+    fn is_failure(&self) -> bool;
+}
+
+impl Ending for WriteError {
+    fn is_failure(&self) -> bool {
+        matches!(self, Self::Store(_))
+    }
+}
+
+impl Ending for ImportError {
+    fn is_failure(&self) -> bool {
+        matches!(self, Self::Store(_))
+    }
 }
 
 impl Writer {
@@ -81,11 +99,11 @@ impl Transaction<'_> {
     }
 
     /// Commits what went well and undoes what did not.
-    pub(super) async fn finish<T>(self, outcome: Result<T, WriteError>) -> Result<T, WriteError> {
+    pub(super) async fn finish<T, E: Ending>(self, outcome: Result<T, E>) -> Result<T, E> {
         let Self { mut slot, mut connection } = self;
         match &outcome {
             Ok(_) => run(&mut connection, "COMMIT").await?,
-            Err(WriteError::Store(_)) => return outcome,
+            Err(error) if error.is_failure() => return outcome,
             Err(_) => run(&mut connection, "ROLLBACK").await?,
         }
         *slot = Slot::Ready(connection);
