@@ -12,7 +12,8 @@
 //! ```
 //!
 //! Invariant: nothing is looked up in order to be written. That a number is used once is decided by a
-//! unique index, that a revision is current by the write itself.
+//! unique index, that a revision is current by the write itself. Only an import looks first, in the
+//! transaction that writes.
 
 mod clock;
 mod error;
@@ -22,12 +23,14 @@ mod postgres;
 mod record;
 mod rows;
 mod sqlite;
+mod transfer;
 pub mod url;
 
 use std::collections::HashMap;
 use std::fmt::Debug;
 
 use futures_util::future::BoxFuture;
+use tokio::sync::mpsc;
 
 pub use clock::Clock;
 pub use error::{OpenError, StoreError, StoreErrorKind, WriteError};
@@ -37,6 +40,16 @@ pub use record::{
     CredentialKind, CredentialRecord, DocumentPage, DocumentQuery, DocumentRecord, NumberRole, NumberUse,
 };
 pub use sqlite::{SqliteSettings, SqliteStore};
+pub use transfer::{Exported, ImportError, Imported, Refusal};
+
+/// The version of a database's schema: the number of the last change that was made to it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct SchemaVersion {
+    /// As it was found when the store was opened; 0 in a database that was new.
+    pub was: i64,
+    /// As it is since.
+    pub is: i64,
+}
 
 /// What a store's method answers, some time later.
 pub type Answer<'a, T, E = StoreError> = BoxFuture<'a, Result<T, E>>;
@@ -137,6 +150,32 @@ pub trait Store: Debug + Send + Sync {
     /// # Errors
     /// [`StoreError`] if the database cannot be written.
     fn note_credentials_used<'a>(&'a self, uses: &'a [(String, i64)]) -> Answer<'a, ()>;
+
+    /// Sends all there is as it is at one moment, whatever is written meanwhile: all documents by id,
+    /// then all credentials, each after the key it came from, otherwise the oldest first.
+    ///
+    /// Rows are sent as they are read, so that memory does not grow with their number; a receiver that
+    /// is slow slows the reading, and one that goes away ends it with `Ok`. No other call has to wait
+    /// for it. `revoked` of a credential is what is stored with it, not what its key says.
+    ///
+    /// # Errors
+    /// [`StoreError`] if the database cannot be read; what was sent before is not all then.
+    fn export(&self, to: mpsc::Sender<Exported>) -> Answer<'_, ()>;
+
+    /// Writes what was exported, as it is, in one transaction, and answers what became of each.
+    ///
+    /// What is there under the same id and equal is left alone, what is there and different is
+    /// refused, or with `replace` replaced. Nothing takes a revocation back, and of two times of last
+    /// use neither is a difference. A number may move between documents of one batch, whatever
+    /// their order. Keys come before what came from them.
+    ///
+    /// # Errors
+    /// [`ImportError::Refused`] with the first that cannot be written; then none of them is.
+    /// [`ImportError::Store`].
+    fn import<'a>(&'a self, batch: &'a [Exported], replace: bool) -> Answer<'a, Vec<Imported>, ImportError>;
+
+    /// The version of the schema, before and after this store was opened.
+    fn schema_version(&self) -> SchemaVersion;
 
     /// Whether the database can be read just now; for readiness.
     ///

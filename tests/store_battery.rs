@@ -11,6 +11,8 @@ mod numbers;
 mod postgres;
 #[path = "store_battery/tokens.rs"]
 mod tokens;
+#[path = "store_battery/transfer.rs"]
+mod transfer;
 #[path = "store_battery/writes.rs"]
 mod writes;
 
@@ -102,6 +104,17 @@ macro_rules! stories {
             tokens::tokens_from_keys_are_forgotten_a_day_after_their_end,
             tokens::without_a_database_known_tokens_stay_good_for_a_while,
             tokens::nothing_shown_or_stored_holds_a_secret,
+            transfer::an_export_has_everything_once_and_keys_before_their_tokens,
+            transfer::an_export_is_of_one_moment_although_somebody_writes,
+            transfer::an_export_ends_with_its_receiver_and_disturbs_nobody,
+            transfer::what_is_imported_is_there_as_it_was,
+            transfer::importing_again_changes_nothing,
+            transfer::what_differs_is_refused_by_name_unless_it_may_be_replaced,
+            transfer::a_refusal_names_the_place_and_leaves_nothing_of_the_batch,
+            transfer::numbers_move_within_a_batch_whatever_its_order,
+            transfer::a_document_twice_in_a_batch_ends_as_the_last,
+            transfer::an_import_takes_no_revocation_back_and_forgets_no_use,
+            transfer::the_version_of_the_schema_is_told,
         }
     };
     ($make:path; $($room:ident::$story:ident,)*) => {

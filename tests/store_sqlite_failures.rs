@@ -59,9 +59,18 @@ impl House {
     async fn assert_holds(&self, documents: &[Document]) {
         let mut expected = documents.to_vec();
         expected.sort_by(|a, b| a.id.cmp(&b.id));
-        let page = self.documents.list(&self.account, &DocumentQuery::default()).await.expect("a list");
-        assert_eq!(page.documents.len(), expected.len());
-        assert!(page.documents == expected, "another list than expected");
+        let mut found = Vec::new();
+        let mut query = DocumentQuery::default();
+        loop {
+            let page = self.documents.list(&self.account, &query).await.expect("a list");
+            found.extend(page.documents);
+            match page.next_start_key {
+                Some(next) => query.start_key = Some(next),
+                None => break,
+            }
+        }
+        assert_eq!(found.len(), expected.len());
+        assert!(found == expected, "another list than expected");
     }
 }
 

@@ -92,9 +92,16 @@ async fn write_and_be_killed(path: &Path, lines: usize, told: &mut HashMap<Strin
 
 async fn check(path: &Path, told: &mut HashMap<String, Told>) {
     let documents = documents(path).await;
-    let page = documents.list(&account(), &DocumentQuery::default()).await.expect("a list");
-    let mut found: HashMap<String, Document> =
-        page.documents.into_iter().map(|document| (document.id.clone(), document)).collect();
+    let mut found: HashMap<String, Document> = HashMap::new();
+    let mut query = DocumentQuery { page_size: 500, ..DocumentQuery::default() };
+    loop {
+        let page = documents.list(&account(), &query).await.expect("a list");
+        found.extend(page.documents.into_iter().map(|document| (document.id.clone(), document)));
+        match page.next_start_key {
+            Some(next) => query.start_key = Some(next),
+            None => break,
+        }
+    }
     for (id, known) in told {
         let revision = found.get(id).map_or(0, |document| {
             document.revision.split_once('-').expect("N-hash").0.parse().expect("a number")

@@ -5,6 +5,8 @@
 
 use std::path::PathBuf;
 
+use super::ImportError;
+
 /// The database failed: this call did nothing (but see [`StoreErrorKind::Unconfirmed`]), the next one
 /// may work.
 #[derive(Debug, thiserror::Error)]
@@ -117,6 +119,24 @@ pub enum WriteError {
     /// The database failed.
     #[error(transparent)]
     Store(#[from] StoreError),
+}
+
+/// Why a transaction does not commit.
+pub(super) trait Ending: From<StoreError> {
+    /// Whether the database failed, rather than that it was not as it had to be for this write.
+    fn is_failure(&self) -> bool;
+}
+
+impl Ending for WriteError {
+    fn is_failure(&self) -> bool {
+        matches!(self, Self::Store(_))
+    }
+}
+
+impl Ending for ImportError {
+    fn is_failure(&self) -> bool {
+        matches!(self, Self::Store(_))
+    }
 }
 
 /// Why a database could not be opened. Each text names the file and says what to do about it.

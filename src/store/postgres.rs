@@ -1,7 +1,7 @@
 //! The engine for a PostgreSQL server, which several daemons may share.
 //!
-//! Owns: the pool and the settings of its sessions. Leaves the statements to `documents` and
-//! `credentials` beside it.
+//! Owns: the pool and the settings of its sessions. Leaves the statements to `documents`,
+//! `credentials` and `transfer` beside it.
 //!
 //! * Nothing of the database is kept in memory, so each daemon sees the others' writes at once.
 //! * `READ COMMITTED`: a write compares and sets in one statement, and a unique index decides about
@@ -18,15 +18,17 @@ mod documents;
 mod failure;
 mod open;
 mod outage;
+mod transfer;
 
 use std::collections::HashMap;
 use std::time::Duration;
 
 use futures_util::future::BoxFuture;
+use tokio::sync::mpsc;
 
 use super::{
-    AccountId, Answer, CredentialRecord, DocumentPage, DocumentQuery, DocumentRecord, NumberRole, OpenError,
-    Store, WriteError,
+    AccountId, Answer, CredentialRecord, DocumentPage, DocumentQuery, DocumentRecord, Exported, ImportError,
+    Imported, NumberRole, OpenError, SchemaVersion, Store, WriteError,
 };
 use crate::secret::Secret;
 use connection::Connections;
@@ -83,8 +85,8 @@ impl PostgresStore {
     /// [`OpenError`], which names the URL without its password.
     pub async fn open(settings: &PostgresSettings) -> Result<Self, OpenError> {
         let options = open::options(settings)?;
-        open::bring_up(&options, &settings.shown(), settings.timeout).await?;
-        Self::on(options, settings, true)
+        let schema = open::bring_up(&options, &settings.shown(), settings.timeout).await?;
+        Self::on(options, settings, Some(schema))
     }
 
     /// The same, but a server that does not answer is waited for later: until it does, every call
@@ -94,23 +96,23 @@ impl PostgresStore {
     /// [`OpenError`] if it answers and the database is not as it should be.
     pub async fn open_or_wait(settings: &PostgresSettings) -> Result<Self, OpenError> {
         let options = open::options(settings)?;
-        let migrated = match open::bring_up(&options, &settings.shown(), settings.timeout).await {
-            Ok(()) => true,
+        let schema = match open::bring_up(&options, &settings.shown(), settings.timeout).await {
+            Ok(schema) => Some(schema),
             Err(OpenError::Failed { path, source }) if source.is_unavailable() => {
                 tracing::warn!("{}: {source}; starting without it", path.display());
-                false
+                None
             }
             Err(error) => return Err(error),
         };
-        Self::on(options, settings, migrated)
+        Self::on(options, settings, schema)
     }
 
     fn on(
         options: sqlx::postgres::PgConnectOptions,
         settings: &PostgresSettings,
-        migrated: bool,
+        schema: Option<SchemaVersion>,
     ) -> Result<Self, OpenError> {
-        let connections = Connections::new(options, settings, migrated);
+        let connections = Connections::new(options, settings, schema);
         let failed = |source| OpenError::Failed { path: settings.shown().into(), source };
         Ok(Self { connections: connections.map_err(failed)? })
     }
@@ -176,6 +178,18 @@ impl Store for PostgresStore {
 
     fn note_credentials_used<'a>(&'a self, uses: &'a [(String, i64)]) -> Answer<'a, ()> {
         Box::pin(credentials::note_used(&self.connections, uses))
+    }
+
+    fn export(&self, to: mpsc::Sender<Exported>) -> Answer<'_, ()> {
+        Box::pin(transfer::export(&self.connections, to))
+    }
+
+    fn import<'a>(&'a self, batch: &'a [Exported], replace: bool) -> Answer<'a, Vec<Imported>, ImportError> {
+        Box::pin(transfer::import(&self.connections, batch, replace))
+    }
+
+    fn schema_version(&self) -> SchemaVersion {
+        self.connections.schema()
     }
 
     fn check(&self) -> Answer<'_, ()> {

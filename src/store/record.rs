@@ -113,7 +113,8 @@ impl CredentialKind {
     }
 
     /// The other way.
-    pub(super) fn parse(text: &str) -> Option<Self> {
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
         [Self::Token, Self::ApiKey].into_iter().find(|kind| kind.as_str() == text)
     }
 }

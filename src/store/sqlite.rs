@@ -1,7 +1,7 @@
 //! The embedded engine: one SQLite file.
 //!
-//! Owns: the file, its lock, its connections and their settings. Leaves the statements to `documents`
-//! and `credentials` beside it.
+//! Owns: the file, its lock, its connections and their settings. Leaves the statements to `documents`,
+//! `credentials` and `transfer` beside it.
 //!
 //! * WAL, so that readers and the writer never wait for each other.
 //! * `synchronous=FULL`: in WAL mode `NORMAL` syncs only at checkpoints, and what was acknowledged
@@ -16,6 +16,7 @@ mod documents;
 mod failure;
 mod lock;
 mod open;
+mod transfer;
 mod writer;
 
 use std::collections::HashMap;
@@ -25,10 +26,11 @@ use std::time::Duration;
 
 use futures_util::future::BoxFuture;
 use sqlx::sqlite::SqlitePool;
+use tokio::sync::mpsc;
 
 use super::{
-    AccountId, Answer, CredentialRecord, DocumentPage, DocumentQuery, DocumentRecord, NumberRole, OpenError,
-    Store, WriteError,
+    AccountId, Answer, CredentialRecord, DocumentPage, DocumentQuery, DocumentRecord, Exported, ImportError,
+    Imported, NumberRole, OpenError, SchemaVersion, Store, WriteError,
 };
 use lock::FileLock;
 use writer::Writer;
@@ -57,6 +59,7 @@ impl SqliteSettings {
 #[derive(Debug)]
 pub struct SqliteStore {
     path: PathBuf,
+    schema: SchemaVersion,
     writer: Writer,
     readers: SqlitePool,
     /// Held until the store is closed or dropped; none beside a daemon.
@@ -153,6 +156,18 @@ impl Store for SqliteStore {
 
     fn note_credentials_used<'a>(&'a self, uses: &'a [(String, i64)]) -> Answer<'a, ()> {
         Box::pin(credentials::note_used(&self.writer, uses))
+    }
+
+    fn export(&self, to: mpsc::Sender<Exported>) -> Answer<'_, ()> {
+        Box::pin(transfer::export(&self.readers, to))
+    }
+
+    fn import<'a>(&'a self, batch: &'a [Exported], replace: bool) -> Answer<'a, Vec<Imported>, ImportError> {
+        Box::pin(transfer::import(&self.writer, batch, replace))
+    }
+
+    fn schema_version(&self) -> SchemaVersion {
+        self.schema
     }
 
     fn check(&self) -> Answer<'_, ()> {

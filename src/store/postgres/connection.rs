@@ -17,7 +17,8 @@ use sqlx::{Connection, PgConnection};
 use tokio::sync::OnceCell;
 use tokio::time::timeout;
 
-use super::super::{StoreError, StoreErrorKind, WriteError};
+use super::super::error::Ending;
+use super::super::{SchemaVersion, StoreError, StoreErrorKind};
 use super::failure::{sqlstate, store_error};
 use super::outage::Outage;
 use super::{PostgresSettings, open};
@@ -48,11 +49,11 @@ impl Connections {
     pub(super) fn new(
         options: PgConnectOptions,
         settings: &PostgresSettings,
-        migrated: bool,
+        schema: Option<SchemaVersion>,
     ) -> Result<Self, StoreError> {
         let limit = settings.timeout;
-        let migrated = if migrated { OnceCell::new_with(Some(())) } else { OnceCell::new() };
-        let connector = Connector { options, name: settings.shown(), limit, migrated };
+        let schema = OnceCell::new_with(schema);
+        let connector = Connector { options, name: settings.shown(), limit, schema };
         let size = usize::try_from(settings.connections.max(1)).unwrap_or(1);
         let pool = Pool::builder(connector)
             .max_size(size)
@@ -112,14 +113,43 @@ impl Connections {
         &self,
         work: impl Future<Output = Result<T, E>>,
     ) -> Result<T, E> {
-        match timeout(self.limit, work).await {
+        self.within_time(self.limit, work).await
+    }
+
+    /// The same, for a piece of work of many calls.
+    pub(super) async fn within_longer<T, E: From<StoreError>>(
+        &self,
+        work: impl Future<Output = Result<T, E>>,
+    ) -> Result<T, E> {
+        self.within_time(self.limit * 20, work).await
+    }
+
+    async fn within_time<T, E: From<StoreError>>(
+        &self,
+        limit: Duration,
+        work: impl Future<Output = Result<T, E>>,
+    ) -> Result<T, E> {
+        match timeout(limit, work).await {
             Ok(outcome) => outcome,
             Err(_) => {
-                let error = no_answer(self.limit);
+                let error = no_answer(limit);
                 self.outage.began(Instant::now(), &error);
                 Err(error.into())
             }
         }
+    }
+
+    /// A connection beside the pool, for one piece of work that may take minutes.
+    pub(super) async fn apart(&self) -> Result<PgConnection, StoreError> {
+        if self.pool.is_closed() {
+            return Err(StoreError::new(StoreErrorKind::Closed, "the store was closed"));
+        }
+        self.within(open::connect(&self.pool.manager().options, self.limit)).await
+    }
+
+    /// The schema as this process found it and as it is; zeros while nobody knows.
+    pub(super) fn schema(&self) -> SchemaVersion {
+        self.pool.manager().schema.get().copied().unwrap_or(SchemaVersion { was: 0, is: 0 })
     }
 
     pub(super) fn close(&self) {
@@ -162,13 +192,18 @@ impl Session<'_> {
         drop(self.line.take());
     }
 
-    /// Throws the connection away, and with it all that are not in use if the server has gone: they
-    /// would fail one after the other.
+    /// Throws the connection away.
     fn failed(self, error: StoreError) -> StoreError {
-        if error.kind() == StoreErrorKind::Unreachable {
-            self.connections.forget_all();
+        if matches!(error.kind(), StoreErrorKind::Unreachable | StoreErrorKind::Unconfirmed) {
+            self.forget();
         }
         error
+    }
+
+    /// Throws the connection away, and with it all that are not in use: if the server has gone they
+    /// would fail one after the other.
+    fn forget(self) {
+        self.connections.forget_all();
     }
 }
 
@@ -189,7 +224,7 @@ impl Transaction<'_> {
     }
 
     /// Commits what went well and undoes what did not.
-    pub(super) async fn finish<T>(self, outcome: Result<T, WriteError>) -> Result<T, WriteError> {
+    pub(super) async fn finish<T, E: Ending>(self, outcome: Result<T, E>) -> Result<T, E> {
         let Self(mut session) = self;
         let connections = session.connections;
         match &outcome {
@@ -200,18 +235,17 @@ impl Transaction<'_> {
                     Err(error) => return Err(session.failed(error).into()),
                 }
             }
-            Err(WriteError::Store(_)) => {}
+            Err(error) if error.is_failure() => session.forget(),
             // The refusal stands, whether or not the connection can be used again.
             Err(_) => {
-                if connections.within(run(session.connection(), "ROLLBACK")).await.is_ok() {
+                let undone: Result<(), StoreError> =
+                    connections.within(run(session.connection(), "ROLLBACK")).await;
+                if undone.is_ok() {
                     session.keep();
                 }
             }
         }
-        outcome.map_err(|error| match error {
-            WriteError::Store(error) => session.failed(error).into(),
-            refusal => refusal,
-        })
+        outcome
     }
 }
 
@@ -255,8 +289,8 @@ pub(super) struct Connector {
     /// The URL without its password.
     name: String,
     limit: Duration,
-    /// Set when the schema is known to be up to date. The server may be away at the start.
-    migrated: OnceCell<()>,
+    /// Known when it was brought up to date. The server may be away at the start.
+    schema: OnceCell<SchemaVersion>,
 }
 
 impl Manager for Connector {
@@ -264,12 +298,8 @@ impl Manager for Connector {
     type Error = StoreError;
 
     async fn create(&self) -> Result<Line, StoreError> {
-        let migrated = self.migrated.get_or_try_init(|| async {
-            open::bring_up(&self.options, &self.name, self.limit).await?;
-            tracing::info!(database = self.name, "the database answers, and its schema is up to date");
-            Ok::<_, super::super::OpenError>(())
-        });
-        migrated.await.map_err(open::as_store_error)?;
+        let schema = self.schema.get_or_try_init(|| open::bring_up(&self.options, &self.name, self.limit));
+        schema.await.map_err(open::as_store_error)?;
         let connected = timeout(self.limit, open::connect(&self.options, self.limit)).await;
         let connection = connected.unwrap_or_else(|_| Err(no_answer(self.limit)))?;
         Ok(Line { connection, used: Instant::now() })

@@ -6,7 +6,7 @@
 //! documents that swap their numbers would each hold what the other waits for, which PostgreSQL finds
 //! out after a second by failing one of them.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 
 use sha2::{Digest, Sha256};
 use sqlx::{FromRow, PgConnection, Postgres};
@@ -31,6 +31,12 @@ async fn insert(connection: &mut PgConnection, document: &DocumentRecord) -> Res
     if !document.numbers.is_empty() {
         lock(connection, &document.account).await?;
     }
+    add(connection, document).await.map_err(store_error)?;
+    insert_numbers(connection, document).await
+}
+
+/// One row, as it is, without its numbers.
+pub(super) async fn add(connection: &mut PgConnection, document: &DocumentRecord) -> Result<(), sqlx::Error> {
     sqlx::query(
         "INSERT INTO documents (id, account_id, revision, created, modified, name, owner_id, text)
          VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
@@ -43,27 +49,42 @@ async fn insert(connection: &mut PgConnection, document: &DocumentRecord) -> Res
     .bind(&document.name)
     .bind(&document.owner_id)
     .bind(&document.text)
-    .execute(&mut *connection)
+    .execute(connection)
     .await
-    .map_err(store_error)?;
-    insert_numbers(connection, document).await
+    .map(drop)
+}
+
+async fn lock(connection: &mut PgConnection, account: &AccountId) -> Result<(), StoreError> {
+    lock_all(connection, [account.as_str()]).await
 }
 
 /// Held to the end of the transaction. Two accounts with the same key only take turns needlessly.
-async fn lock(connection: &mut PgConnection, account: &AccountId) -> Result<(), StoreError> {
-    let hash = Sha256::digest(account.as_str());
-    let key = i32::from_be_bytes([hash[0], hash[1], hash[2], hash[3]]);
-    sqlx::query("SELECT pg_advisory_xact_lock($1, $2)")
-        .bind(LOCK_CLASS)
-        .bind(key)
-        .execute(connection)
-        .await
-        .map(drop)
-        .map_err(store_error)
+pub(super) async fn lock_all(
+    connection: &mut PgConnection,
+    accounts: impl IntoIterator<Item = &str>,
+) -> Result<(), StoreError> {
+    let keys: BTreeSet<i32> = accounts.into_iter().map(key_of).collect();
+    for key in keys {
+        sqlx::query("SELECT pg_advisory_xact_lock($1, $2)")
+            .bind(LOCK_CLASS)
+            .bind(key)
+            .execute(&mut *connection)
+            .await
+            .map_err(store_error)?;
+    }
+    Ok(())
+}
+
+fn key_of(account: &str) -> i32 {
+    let hash = Sha256::digest(account);
+    i32::from_be_bytes([hash[0], hash[1], hash[2], hash[3]])
 }
 
 /// All in one statement; the first that did not get in is the one to name.
-async fn insert_numbers(connection: &mut PgConnection, document: &DocumentRecord) -> Result<(), WriteError> {
+pub(super) async fn insert_numbers(
+    connection: &mut PgConnection,
+    document: &DocumentRecord,
+) -> Result<(), WriteError> {
     if document.numbers.is_empty() {
         return Ok(());
     }

@@ -13,7 +13,7 @@ use sqlx::postgres::PgConnectOptions;
 use sqlx::{AssertSqlSafe, ConnectOptions, Connection, PgConnection};
 use tokio::time::timeout;
 
-use super::super::{OpenError, StoreError, StoreErrorKind};
+use super::super::{OpenError, SchemaVersion, StoreError, StoreErrorKind};
 use super::PostgresSettings;
 use super::failure::{sqlstate, store_error};
 
@@ -58,7 +58,7 @@ pub(super) async fn bring_up(
     options: &PgConnectOptions,
     name: &str,
     limit: Duration,
-) -> Result<(), OpenError> {
+) -> Result<SchemaVersion, OpenError> {
     let path = || PathBuf::from(name);
     let connected = timeout(limit, options.connect()).await.unwrap_or_else(|_| {
         let text = format!("no answer within {limit:?}");
@@ -72,6 +72,7 @@ pub(super) async fn bring_up(
     if encoding != "UTF8" {
         return Err(OpenError::Encoding { path: path(), encoding });
     }
+    let was = version(&mut connection).await.map_err(|error| failed(path(), error))?;
     let migrated = timeout(MIGRATION_LIMIT, MIGRATIONS.run_direct(None, &mut connection, false)).await;
     let migrated = migrated.map_err(|_| {
         let text = format!("the schema could not be changed within {MIGRATION_LIMIT:?}");
@@ -80,15 +81,29 @@ pub(super) async fn bring_up(
     migrated.map_err(|error| not_migrated(path(), error))?;
     // It did its work; how it ends changes nothing.
     connection.close().await.ok();
-    Ok(())
+    Ok(SchemaVersion { was, is: newest() })
+}
+
+/// The last change that was made to the schema; 0 if there was none.
+async fn version(connection: &mut PgConnection) -> Result<i64, sqlx::Error> {
+    let is_there: bool = sqlx::query_scalar("SELECT to_regclass('convened_migrations') IS NOT NULL")
+        .fetch_one(&mut *connection)
+        .await?;
+    if !is_there {
+        return Ok(0);
+    }
+    sqlx::query_scalar("SELECT coalesce(max(version), 0) FROM convened_migrations")
+        .fetch_one(connection)
+        .await
+}
+
+fn newest() -> i64 {
+    MIGRATIONS.iter().map(|migration| migration.version).max().unwrap_or(0)
 }
 
 fn not_migrated(path: PathBuf, error: MigrateError) -> OpenError {
     match error {
-        MigrateError::VersionMissing(version) => {
-            let known = MIGRATIONS.iter().map(|migration| migration.version).max().unwrap_or(0);
-            OpenError::Newer { path, version, known }
-        }
+        MigrateError::VersionMissing(version) => OpenError::Newer { path, version, known: newest() },
         MigrateError::Execute(error) | MigrateError::ExecuteMigration(error, _) => {
             // duplicate_table: there is a table of that name which we did not make.
             if sqlstate(&error) == "42P07" { OpenError::Foreign { path } } else { failed(path, error) }

@@ -30,6 +30,14 @@ async fn insert(
         .execute(&mut *connection)
         .await
         .map_err(store_error)?;
+    add(connection, credential).await.map_err(|error| store_error(error).into())
+}
+
+/// One row, as it is.
+pub(super) async fn add(
+    connection: &mut SqliteConnection,
+    credential: &CredentialRecord,
+) -> Result<(), sqlx::Error> {
     sqlx::query(
         "INSERT INTO credentials
            (id, kind, hash, name, account_id, scopes, issued_by, created, expires, last_used, revoked)
@@ -49,7 +57,6 @@ async fn insert(
     .execute(connection)
     .await
     .map(drop)
-    .map_err(|error| store_error(error).into())
 }
 
 pub(super) async fn by_hash(

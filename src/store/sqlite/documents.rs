@@ -22,6 +22,15 @@ pub(super) async fn create(writer: &Writer, document: &DocumentRecord) -> Result
 }
 
 async fn insert(connection: &mut SqliteConnection, document: &DocumentRecord) -> Result<(), WriteError> {
+    add(connection, document).await.map_err(store_error)?;
+    insert_numbers(connection, document).await
+}
+
+/// One row, as it is, without its numbers.
+pub(super) async fn add(
+    connection: &mut SqliteConnection,
+    document: &DocumentRecord,
+) -> Result<(), sqlx::Error> {
     sqlx::query(
         "INSERT INTO documents (id, account_id, revision, created, modified, name, owner_id, text)
          VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
@@ -34,10 +43,9 @@ async fn insert(connection: &mut SqliteConnection, document: &DocumentRecord) ->
     .bind(&document.name)
     .bind(&document.owner_id)
     .bind(&document.text)
-    .execute(&mut *connection)
+    .execute(connection)
     .await
-    .map_err(store_error)?;
-    insert_numbers(connection, document).await
+    .map(drop)
 }
 
 /// One by one, so that a refusal tells which number it was.

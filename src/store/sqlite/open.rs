@@ -13,7 +13,7 @@ use std::sync::Mutex;
 use sqlx::migrate::{MigrateError, Migrator};
 use sqlx::{ConnectOptions, SqliteConnection};
 
-use super::super::{OpenError, StoreError, StoreErrorKind};
+use super::super::{OpenError, SchemaVersion, StoreError, StoreErrorKind};
 use super::failure::{result_code, store_error};
 use super::lock::{FileLock, LockError};
 use super::writer::Writer;
@@ -31,34 +31,34 @@ pub(super) async fn for_daemon(settings: SqliteSettings) -> Result<SqliteStore, 
     let path = prepare(&settings.path)?;
     let lock = FileLock::take(&lock_path(&path)).map_err(|error| locked(&path, error, false))?;
     let mut writer = connect(&path, &settings).await?;
-    migrate(&path, &mut writer).await?;
-    Ok(store(path, &settings, writer, Some(lock)))
+    let schema = migrate(&path, &mut writer).await?;
+    Ok(store(path, &settings, schema, writer, Some(lock)))
 }
 
 pub(super) async fn beside_a_daemon(settings: SqliteSettings) -> Result<SqliteStore, OpenError> {
     let path = prepare(&settings.path)?;
-    let writer = match current(&path, &settings).await? {
-        Some(writer) => writer,
+    let (schema, writer) = match current(&path, &settings).await? {
+        Some(writer) => (SchemaVersion { was: newest(), is: newest() }, writer),
         None => {
             // Held only while the schema is changed.
             let _lock = FileLock::take(&lock_path(&path)).map_err(|error| locked(&path, error, true))?;
             let mut writer = connect(&path, &settings).await?;
-            migrate(&path, &mut writer).await?;
-            writer
+            (migrate(&path, &mut writer).await?, writer)
         }
     };
-    Ok(store(path, &settings, writer, None))
+    Ok(store(path, &settings, schema, writer, None))
 }
 
 fn store(
     path: PathBuf,
     settings: &SqliteSettings,
+    schema: SchemaVersion,
     writer: SqliteConnection,
     lock: Option<FileLock>,
 ) -> SqliteStore {
     let readers = connection::readers(&path, settings);
     let writer = Writer::new(connection::writing(&path, settings), writer);
-    SqliteStore { path, writer, readers, lock: Mutex::new(lock) }
+    SqliteStore { path, schema, writer, readers, lock: Mutex::new(lock) }
 }
 
 /// Creates the file if need be, and answers its one true path: two daemons that name it by different
@@ -143,14 +143,20 @@ async fn current(path: &Path, settings: &SqliteSettings) -> Result<Option<Sqlite
         return Ok(None);
     }
     let mut writer = connect(path, settings).await?;
+    match version(path, &mut writer).await? {
+        version if version > newest() => Err(newer(path, version)),
+        version => Ok((version == newest()).then_some(writer)),
+    }
+}
+
+/// The last change that was made to the schema; 0 if there was none.
+async fn version(path: &Path, connection: &mut SqliteConnection) -> Result<i64, OpenError> {
     let applied: Result<Option<i64>, _> =
-        sqlx::query_scalar("SELECT max(version) FROM _sqlx_migrations").fetch_one(&mut writer).await;
+        sqlx::query_scalar("SELECT max(version) FROM _sqlx_migrations").fetch_one(connection).await;
     match applied {
-        Ok(Some(version)) if version > newest() => Err(newer(path, version)),
-        Ok(Some(version)) if version == newest() => Ok(Some(writer)),
-        Ok(_) => Ok(None),
-        // The table is not there: a daemon that was killed at its very first start.
-        Err(error) if result_code(&error) == 1 => Ok(None),
+        Ok(version) => Ok(version.unwrap_or(0)),
+        // The table is not there: a new file, or a daemon that was killed at its very first start.
+        Err(error) if result_code(&error) == 1 => Ok(0),
         Err(error) => Err(failed(path, error)),
     }
 }
@@ -159,7 +165,8 @@ fn newest() -> i64 {
     MIGRATIONS.iter().map(|migration| migration.version).max().unwrap_or(0)
 }
 
-async fn migrate(path: &Path, writer: &mut SqliteConnection) -> Result<(), OpenError> {
+async fn migrate(path: &Path, writer: &mut SqliteConnection) -> Result<SchemaVersion, OpenError> {
+    let was = version(path, writer).await?;
     MIGRATIONS.run_direct(None, writer, false).await.map_err(|error| match error {
         MigrateError::VersionMissing(version) => newer(path, version),
         MigrateError::Execute(error) | MigrateError::ExecuteMigration(error, _) => failed(path, error),
@@ -167,7 +174,8 @@ async fn migrate(path: &Path, writer: &mut SqliteConnection) -> Result<(), OpenE
             let source = StoreError::new(StoreErrorKind::Damaged, other);
             OpenError::Failed { path: path.to_owned(), source }
         }
-    })
+    })?;
+    Ok(SchemaVersion { was, is: newest() })
 }
 
 fn newer(path: &Path, version: i64) -> OpenError {

@@ -17,7 +17,8 @@ use sqlx::sqlite::SqliteConnectOptions;
 use sqlx::{ConnectOptions, Connection, SqliteConnection};
 use tokio::sync::{Mutex, MutexGuard};
 
-use super::super::{StoreError, StoreErrorKind, WriteError};
+use super::super::error::Ending;
+use super::super::{StoreError, StoreErrorKind};
 use super::failure::store_error;
 
 /// The right to write, given to one after the other in the order of asking.
@@ -81,11 +82,11 @@ impl Transaction<'_> {
     }
 
     /// Commits what went well and undoes what did not.
-    pub(super) async fn finish<T>(self, outcome: Result<T, WriteError>) -> Result<T, WriteError> {
+    pub(super) async fn finish<T, E: Ending>(self, outcome: Result<T, E>) -> Result<T, E> {
         let Self { mut slot, mut connection } = self;
         match &outcome {
             Ok(_) => run(&mut connection, "COMMIT").await?,
-            Err(WriteError::Store(_)) => return outcome,
+            Err(error) if error.is_failure() => return outcome,
             Err(_) => run(&mut connection, "ROLLBACK").await?,
         }
         *slot = Slot::Ready(connection);
