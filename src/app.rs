@@ -5,15 +5,22 @@
 //! stop:  API (requests in flight are finished) ─▶ nodes ─▶ database
 //! ```
 
+mod credential;
 mod daemon;
 mod database;
 mod demo;
+mod export;
+mod import;
+mod migrate;
 mod replay;
 mod run;
-mod token;
+mod transfer;
 
+pub use credential::credential;
 pub use daemon::Daemon;
 pub use demo::demo;
+pub use export::export;
+pub use import::import;
+pub use migrate::migrate;
 pub use replay::replay;
 pub use run::run;
-pub use token::token;

@@ -15,10 +15,12 @@ use std::time::Duration;
 use clap::Parser;
 
 pub use args::{
-    Args, Command, Demo, Replay, Scope, Speed, TokenCommand, TokenCreate, TokenList, TokenRevoke,
+    Args, Command, CredentialCommand, CredentialCreate, CredentialList, CredentialRevoke, Demo, Export,
+    Import, KeyCommand, Migrate, Replay, Scope, Speed, TokenCommand,
 };
 pub use failure::Failure;
 
+use crate::auth::CredentialKind;
 use crate::config::{Config, Environment, Log};
 use crate::telemetry;
 
@@ -46,8 +48,23 @@ pub trait Program {
     /// `convened replay`.
     fn replay(&self, replay: Replay) -> impl Future<Output = Result<(), Failure>>;
 
-    /// `convened token`. For `create`, `stdout` of the result is the token and nothing else.
-    fn token(&self, config: Config, command: TokenCommand) -> impl Future<Output = Result<Printed, Failure>>;
+    /// `convened token` and `convened key`. For `create`, `stdout` of the result is the secret and
+    /// nothing else.
+    fn credential(
+        &self,
+        config: Config,
+        kind: CredentialKind,
+        command: CredentialCommand,
+    ) -> impl Future<Output = Result<Printed, Failure>>;
+
+    /// `convened migrate`.
+    fn migrate(&self, config: Config) -> impl Future<Output = Result<Printed, Failure>>;
+
+    /// `convened export`. What is exported does not come back as `stdout`: it may be large.
+    fn export(&self, config: Config, export: Export) -> impl Future<Output = Result<Printed, Failure>>;
+
+    /// `convened import`.
+    fn import(&self, config: Config, import: Import) -> impl Future<Output = Result<Printed, Failure>>;
 }
 
 /// Does what the command line of this process asks for.
@@ -87,16 +104,29 @@ fn execute(command: Command, environment: &Environment, program: &impl Program) 
         }
         Command::CheckConfig { file } => check_config(&file, environment),
         Command::Token { command } => {
-            let config = Config::load(command.config(), environment)?;
-            // A script reads the output; what is no warning would only be in its way.
-            start_logs(&Log { level: "warn".into(), ..config.log.clone() })?;
-            block_on(program.token(config, command))
+            let (kind, command) = (CredentialKind::Token, CredentialCommand::from(command));
+            block_on(program.credential(quiet(command.config(), environment)?, kind, command))
         }
+        Command::Key { command } => {
+            let (kind, command) = (CredentialKind::ApiKey, CredentialCommand::from(command));
+            block_on(program.credential(quiet(command.config(), environment)?, kind, command))
+        }
+        Command::Migrate(migrate) => block_on(program.migrate(quiet(&migrate.config, environment)?)),
+        Command::Export(export) => block_on(program.export(quiet(&export.config, environment)?, export)),
+        Command::Import(import) => block_on(program.import(quiet(&import.config, environment)?, import)),
         Command::Replay(replay) => {
             start_logs(&Config::built_in(environment)?.log)?;
             block_on(program.replay(replay))
         }
     }
+}
+
+/// Loads the configuration for a command whose output is read by scripts: what is no warning would
+/// only be in their way.
+fn quiet(file: &Path, environment: &Environment) -> Result<Config, Failure> {
+    let config = Config::load(file, environment)?;
+    start_logs(&Log { level: "warn".into(), ..config.log.clone() })?;
+    Ok(config)
 }
 
 fn check_config(file: &Path, environment: &Environment) -> Result<Printed, Failure> {

@@ -17,6 +17,7 @@ mod field_errors;
 mod intake;
 mod rules;
 mod schema;
+mod transfer;
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -30,6 +31,7 @@ pub use error::DocumentError;
 pub use field_errors::{FieldError, FieldErrors};
 pub use intake::{MAX_BYTES, MAX_DEPTH};
 pub use schema::{schema, schema_text};
+pub use transfer::imported;
 
 use crate::store::{AccountId, Clock, Store, StoreError, WriteError};
 

@@ -3,7 +3,8 @@
 use std::process::ExitCode;
 
 use convened::app;
-use convened::cli::{self, Demo, Failure, Printed, Program, Replay, TokenCommand};
+use convened::auth::CredentialKind;
+use convened::cli::{self, CredentialCommand, Demo, Export, Failure, Import, Printed, Program, Replay};
 use convened::config::Config;
 
 /// The commands that need more than the command line.
@@ -22,8 +23,25 @@ impl Program for Convened {
         app::replay(replay).await
     }
 
-    async fn token(&self, config: Config, command: TokenCommand) -> Result<Printed, Failure> {
-        app::token(config, command).await
+    async fn credential(
+        &self,
+        config: Config,
+        kind: CredentialKind,
+        command: CredentialCommand,
+    ) -> Result<Printed, Failure> {
+        app::credential(config, kind, command).await
+    }
+
+    async fn migrate(&self, config: Config) -> Result<Printed, Failure> {
+        app::migrate(config).await
+    }
+
+    async fn export(&self, config: Config, export: Export) -> Result<Printed, Failure> {
+        app::export(config, export).await
+    }
+
+    async fn import(&self, config: Config, import: Import) -> Result<Printed, Failure> {
+        app::import(config, import).await
     }
 }
 

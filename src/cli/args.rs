@@ -1,10 +1,18 @@
 //! The arguments, as clap parses them.
 
+mod credential;
+mod transfer;
+
 use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::Duration;
 
-use clap::{ArgGroup, Parser, Subcommand, ValueEnum};
+use clap::{Parser, Subcommand};
+
+pub use credential::{
+    CredentialCommand, CredentialCreate, CredentialList, CredentialRevoke, KeyCommand, Scope, TokenCommand,
+};
+pub use transfer::{Export, Import, Migrate};
 
 const DEFAULT_CONFIG: &str = "/etc/convened/convened.toml";
 
@@ -47,6 +55,38 @@ pub enum Command {
         #[command(subcommand)]
         command: TokenCommand,
     },
+    /// Create, list and revoke API keys, which programs exchange for short-lived tokens
+    Key {
+        /// What to do.
+        #[command(subcommand)]
+        command: KeyCommand,
+    },
+    /// Bring the schema of the database up to date, or see that it is
+    #[command(after_help = "\
+The daemon does this by itself when it starts.
+
+Example:
+  convened migrate --config /etc/convened/convened.toml")]
+    Migrate(Migrate),
+    /// Write all documents and credentials as lines of JSON, also beside a running daemon
+    #[command(after_help = "\
+What is written is of one moment. Its last line says that it is whole. Of credentials there are the
+hashes, so that they stay good after an import, and never the secrets.
+
+Examples:
+  convened export --output convened.jsonl
+  convened export --config old.toml --no-credentials")]
+    Export(Export),
+    /// Read what an export wrote into the database, also beside a running daemon
+    #[command(after_help = "\
+What is there already and equal is left alone, so that an import can be run again. What is there and
+differs is an error, unless it may be replaced; nothing is ever deleted.
+
+Examples:
+  convened import convened.jsonl --dry-run
+  convened import --config new.toml convened.jsonl
+  convened import --config new.toml --replace convened.jsonl")]
+    Import(Import),
     /// Play a recorded Event Socket session to whoever connects, as a FreeSWITCH would
     #[command(after_help = "Example:\n  convened replay standup.jsonl --listen 127.0.0.1:8021 --speed 10")]
     Replay(Replay),
@@ -75,91 +115,6 @@ pub struct Replay {
     /// How many times as fast as recorded: a number above 0, or max
     #[arg(long, value_name = "N", default_value = "1")]
     pub speed: Speed,
-}
-
-/// `convened token`.
-#[derive(Clone, Debug, PartialEq, Eq, Subcommand)]
-pub enum TokenCommand {
-    /// Create a token; it is shown once, on standard output
-    #[command(after_help = "\
-Examples:
-  convened token create --account 9d351ad7ffd6f846313af9eed3bb7b85 --scope read,control --name dashboard
-  TOKEN=$(convened token create --superuser --scope read --expires 90d)")]
-    Create(TokenCreate),
-    /// List the tokens; never the secret half
-    #[command(after_help = "Example:\n  convened token list --account 9d351ad7ffd6f846313af9eed3bb7b85")]
-    List(TokenList),
-    /// Revoke a token at once
-    #[command(after_help = "Example:\n  convened token revoke 4f1a9c27")]
-    Revoke(TokenRevoke),
-}
-
-impl TokenCommand {
-    /// The configuration file, which names the database.
-    pub fn config(&self) -> &Path {
-        match self {
-            Self::Create(create) => &create.config,
-            Self::List(list) => &list.config,
-            Self::Revoke(revoke) => &revoke.config,
-        }
-    }
-}
-
-/// `convened token create`.
-#[derive(Clone, Debug, PartialEq, Eq, clap::Args)]
-#[command(group(ArgGroup::new("whose").required(true).args(["account", "superuser"])))]
-pub struct TokenCreate {
-    /// The configuration file, which names the database
-    #[arg(long, value_name = "FILE", default_value = DEFAULT_CONFIG)]
-    pub config: PathBuf,
-    /// The account that the token is good for
-    #[arg(long, value_name = "ACCOUNT", value_parser = clap::builder::NonEmptyStringValueParser::new())]
-    pub account: Option<String>,
-    /// Good for all accounts
-    #[arg(long)]
-    pub superuser: bool,
-    /// What may be done with it, separated by commas
-    #[arg(long, value_name = "SCOPES", value_delimiter = ',', default_value = "read")]
-    pub scope: Vec<Scope>,
-    /// A name for people to know it by
-    #[arg(long)]
-    pub name: Option<String>,
-    /// How long it is good, such as 12h, 90d or 52w; without it, until it is revoked
-    #[arg(long, value_name = "TIME", value_parser = parse_time)]
-    pub expires: Option<Duration>,
-}
-
-/// `convened token list`.
-#[derive(Clone, Debug, PartialEq, Eq, clap::Args)]
-pub struct TokenList {
-    /// The configuration file, which names the database
-    #[arg(long, value_name = "FILE", default_value = DEFAULT_CONFIG)]
-    pub config: PathBuf,
-    /// Only those of one account
-    #[arg(long, value_name = "ACCOUNT")]
-    pub account: Option<String>,
-}
-
-/// `convened token revoke`.
-#[derive(Clone, Debug, PartialEq, Eq, clap::Args)]
-pub struct TokenRevoke {
-    /// The configuration file, which names the database
-    #[arg(long, value_name = "FILE", default_value = DEFAULT_CONFIG)]
-    pub config: PathBuf,
-    /// The id that `token list` shows
-    #[arg(value_name = "ID")]
-    pub id: String,
-}
-
-/// What a token is good for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum Scope {
-    /// See conferences and participants
-    Read,
-    /// Lock, mute, deaf, kick
-    Control,
-    /// Create, change and delete conferences
-    Write,
 }
 
 /// How fast a recording is played.
@@ -243,6 +198,22 @@ mod tests {
     }
 
     #[test]
+    fn tokens_and_keys_take_the_same_options() {
+        for (verb, options) in
+            [("create", "--superuser --scope read --expires 1d"), ("list", "--account A"), ("revoke", "4f1a")]
+        {
+            let Ok(Command::Token { command: token }) = parse(&format!("convened token {verb} {options}"))
+            else {
+                panic!("{verb}")
+            };
+            let Ok(Command::Key { command: key }) = parse(&format!("convened key {verb} {options}")) else {
+                panic!("{verb}")
+            };
+            assert_eq!(CredentialCommand::from(token), CredentialCommand::from(key));
+        }
+    }
+
+    #[test]
     fn the_examples_of_the_help_can_be_given() {
         let mut commands = vec![Args::command()];
         let mut examples = 0;
@@ -258,8 +229,10 @@ mod tests {
                 parse(&example).unwrap_or_else(|error| panic!("{example}: {error}"));
                 examples += 1;
             }
+            let is_leaf = command.get_subcommands().next().is_none();
+            assert!(!is_leaf || help.contains("Example"), "{} has no example", command.get_name());
         }
-        assert!(examples >= 8, "{examples} examples");
+        assert!(examples >= 18, "{examples} examples");
     }
 
     #[test]

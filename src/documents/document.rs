@@ -106,6 +106,23 @@ impl Document {
     }
 }
 
+/// Whether a text is an id: 32 lower-case hex digits.
+pub(super) fn is_id(text: &str) -> bool {
+    text.len() == 32 && text.bytes().all(is_hex_digit)
+}
+
+/// revision = number "-" 32 lower-case hex digits; the number is 1 or more.
+pub(super) fn is_revision(text: &str) -> bool {
+    text.split_once('-').is_some_and(|(number, hash)| {
+        let is_number = number.parse::<u64>().is_ok_and(|n| n > 0 && n.to_string() == number);
+        is_number && hash.len() == 32 && hash.bytes().all(is_hex_digit)
+    })
+}
+
+fn is_hex_digit(byte: u8) -> bool {
+    byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte)
+}
+
 /// The numbers of a body with the path of each, such as `member.numbers.0`.
 pub(super) fn numbers_of(body: &Map<String, Value>) -> Vec<(String, NumberUse)> {
     let places = [

@@ -64,6 +64,16 @@ impl FieldErrors {
         }
     }
 
+    /// What is wrong within the field of that name. `data` is the whole of it.
+    pub(super) fn add_within(&mut self, field: &str, errors: Self) {
+        for (path, keywords) in errors.0 {
+            let path = if path == "data" { field.to_owned() } else { format!("{field}.{path}") };
+            for (keyword, error) in keywords {
+                self.add(path.as_str(), &keyword, error);
+            }
+        }
+    }
+
     /// One error and nothing else.
     pub(super) fn one(path: &str, keyword: &str, error: FieldError) -> Self {
         let mut errors = Self::default();

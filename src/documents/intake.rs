@@ -28,6 +28,32 @@ const IGNORED: [&str; 10] = [
     "instances",
 ];
 
+fn is_ignored(key: &str) -> bool {
+    IGNORED.contains(&key) || key.starts_with('_') || key.starts_with("pvt_")
+}
+
+/// The body of a document as it was stored: judged like that of a client, but nothing is dropped or
+/// filled in.
+pub(super) fn as_it_is(text: &str) -> Result<Map<String, Value>, DocumentError> {
+    let invalid = |keyword, error| DocumentError::from(FieldErrors::one("data", keyword, error));
+    if text.len() > MAX_BYTES {
+        let error = FieldError::new(format!("Value must not be larger than {MAX_BYTES} bytes"));
+        return Err(invalid("maxBytes", error.target(MAX_BYTES)));
+    }
+    let body = serde_json::from_str(text).map_err(|error| {
+        let error = FieldError::new(format!("Value cannot be read: {error}"));
+        invalid("type", error)
+    })?;
+    let Value::Object(body) = body else {
+        return Err(invalid("type", FieldError::new("Value must be an object").target("object")));
+    };
+    if let Some(key) = body.keys().find(|key| is_ignored(key) || *key == "profile_name") {
+        let error = FieldError::new("Key is never stored in a document");
+        return Err(FieldErrors::one(key, "propertyNames", error).into());
+    }
+    checked(body)
+}
+
 /// The body of a document that is created or replaced.
 pub(super) fn whole(data: Value) -> Result<Map<String, Value>, DocumentError> {
     let mut body = part(data)?;
@@ -44,7 +70,7 @@ pub(super) fn part(data: Value) -> Result<Map<String, Value>, DocumentError> {
     let has_profile = data.contains_key("profile");
     let mut body = Map::with_capacity(data.len());
     for (key, value) in data {
-        if IGNORED.contains(&key.as_str()) || key.starts_with('_') || key.starts_with("pvt_") {
+        if is_ignored(&key) {
             continue;
         }
         if key != "profile_name" {
