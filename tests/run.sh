@@ -4,18 +4,48 @@
 set -eu
 cd "$(dirname "$0")/.."
 
-# curl: the demo's lines are pasted into a shell. util-linux: prlimit, for a disk that is full.
+# Whether the server's programs are in the path or where Debian has them.
+has_postgresql() {
+    command -v initdb >/dev/null && command -v postgres >/dev/null && return
+    for initdb in /usr/lib/postgresql/*/bin/initdb; do
+        [ -x "$initdb" ] && [ -x "${initdb%/initdb}/postgres" ] && return
+    done
+    return 1
+}
+
+# curl: the demo's lines are pasted into a shell. util-linux: prlimit, for a disk that is full, and
+# setpriv, for PostgreSQL, which root must not run. procps: kill. python3: clients written for Kazoo.
 missing=
 command -v curl >/dev/null || missing="$missing curl"
-command -v prlimit >/dev/null || missing="$missing util-linux"
+{ command -v prlimit && command -v setpriv; } >/dev/null || missing="$missing util-linux"
+[ -x /bin/kill ] || missing="$missing procps"
+has_postgresql || missing="$missing postgresql"
+command -v python3 >/dev/null || missing="$missing python3"
+python3 -c 'import ensurepip, venv' 2>/dev/null || missing="$missing python3-venv"
 if [ -n "$missing" ]; then
     if [ "$(id -u)" -ne 0 ]; then
         echo "tests/run.sh: please install:$missing" >&2
         exit 1
     fi
+    # The tests start servers of their own: Debian's package need not.
+    clusters=/etc/postgresql-common/createcluster.conf
+    if ! has_postgresql && [ ! -e "$clusters" ]; then
+        mkdir -p "${clusters%/*}"
+        echo "create_main_cluster = false" >"$clusters"
+    fi
     apt-get update -qq
     # shellcheck disable=SC2086 # one word for each package
     DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $missing
+fi
+
+# The published clients, made again only if other versions are wanted or Python is another one.
+clients=target/kazoo-clients
+if ! cmp -s tests/clients/requirements.txt "$clients/requirements.txt" ||
+    ! "$clients/bin/python" -c 'import kazoo, pykazoo' 2>/dev/null; then
+    rm -rf "$clients"
+    python3 -m venv "$clients"
+    "$clients/bin/pip" install -qq --disable-pip-version-check -r tests/clients/requirements.txt
+    cp tests/clients/requirements.txt "$clients/requirements.txt"
 fi
 
 exec cargo test --locked
