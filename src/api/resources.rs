@@ -79,7 +79,12 @@ pub fn router() -> Result<Router<Context>, super::RouterError> {
 
 impl From<StoreError> for ApiError {
     fn from(error: StoreError) -> Self {
-        if error.is_unavailable() { Self::datastore_unavailable(error) } else { Self::internal(error) }
+        match (error.is_unavailable(), error.is_unconfirmed()) {
+            (true, false) => Self::datastore_unavailable(error),
+            (true, true) => Self::datastore_unavailable(error)
+                .with_data("message", "no confirmation in time: whether it was written is not known"),
+            (false, _) => Self::internal(error),
+        }
     }
 }
 

@@ -194,6 +194,16 @@ impl Postgres {
         signal("CONT", &self.processes());
     }
 
+    /// From now on this user needs his password. Restarts the server.
+    pub fn require_password(&self, user: &str) {
+        let path = self.data().join("pg_hba.conf");
+        let rules = fs::read_to_string(&path).expect("the rules");
+        // The first rule that fits counts.
+        fs::write(&path, format!("local all {user} scram-sha-256\n{rules}")).expect("written");
+        self.stop();
+        self.start_again();
+    }
+
     /// The postmaster, then its children.
     pub fn processes(&self) -> Vec<u32> {
         let postmaster = self.server().as_ref().expect("it runs").postmaster.id();

@@ -24,7 +24,7 @@ use super::outage::Outage;
 use super::{PostgresSettings, open};
 
 /// A connection that was not used for so long is asked whether it still lives before it is used.
-const IDLE: Duration = Duration::from_millis(500);
+const IDLE: Duration = Duration::from_millis(100);
 
 /// All connections of this process.
 #[derive(Debug)]

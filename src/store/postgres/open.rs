@@ -27,10 +27,32 @@ static MIGRATIONS: LazyLock<Migrator> = LazyLock::new(|| {
 /// A change of the schema may rewrite a table, and several daemons may wait for one to do it.
 const MIGRATION_LIMIT: Duration = Duration::from_secs(600);
 
+/// The parameters that mean something to us; sqlx passes over others, and logs them with their values.
+const PARAMETERS: [&str; 9] =
+    ["sslmode", "sslrootcert", "sslcert", "sslkey", "host", "port", "dbname", "user", "password"];
+
 /// The URL and what is set beside it.
 pub(super) fn options(settings: &PostgresSettings) -> Result<PgConnectOptions, OpenError> {
-    let options = PgConnectOptions::from_str(&settings.url)
-        .map_err(|error| OpenError::BadUrl { reason: format!("is no URL of PostgreSQL: {error}") })?;
+    let bad = |reason: String| OpenError::BadUrl { reason };
+    let (_, parameters) = settings.url.split_once('?').unwrap_or_default();
+    for name in parameters.split('&').filter_map(|pair| pair.split('=').next()) {
+        if !name.is_empty() && !PARAMETERS.contains(&name) {
+            return Err(bad(format!("has the parameter `{name}`; known are {}", PARAMETERS.join(", "))));
+        }
+    }
+    // What sqlx says may repeat any part of the URL.
+    let options = PgConnectOptions::from_str(&settings.url).map_err(|error| {
+        let said = error.to_string();
+        bad(if said.contains("ssl_mode") {
+            "has another sslmode than disable, allow, prefer, require, verify-ca and verify-full".into()
+        } else if said.contains("port") {
+            "has a port that is no number of 1 to 65535".into()
+        } else {
+            "is no URL: expected postgres://USER:PASSWORD@HOST:PORT/DATABASE; in a password, / ? # [ ] @ : \
+             and % must be percent-encoded"
+                .into()
+        })
+    })?;
     let options = match &settings.password {
         Some(password) => options.password(password.expose()),
         None => options,
