@@ -7,6 +7,7 @@
 mod postgres;
 
 use std::io::{BufRead, BufReader};
+use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::Duration;
@@ -107,6 +108,20 @@ async fn nothing_is_left_of_a_server_that_is_dropped_even_if_it_is_frozen() {
     assert!(left.is_empty(), "{left:?}");
     assert!(!folder.exists());
     drop(open);
+}
+
+#[tokio::test]
+async fn a_frozen_server_stops_at_once_while_somebody_connects() {
+    let postgres = Postgres::start().await;
+    let url = postgres.database().await;
+    postgres.freeze();
+    let socket = postgres.folder().join(".s.PGSQL.5432");
+    let _silent = UnixStream::connect(socket).expect("a connection");
+    let started = std::time::Instant::now();
+    postgres.stop();
+    // It waits a minute for those who come and say nothing.
+    assert!(started.elapsed() < PATIENCE / 2, "it took {:?}", started.elapsed());
+    PgConnection::connect(&url).await.expect_err("nobody is there");
 }
 
 #[tokio::test]

@@ -24,23 +24,28 @@ const DEADLINE: Duration = Duration::from_secs(60);
 /// Between two looks at a file or a process.
 const LOOK: Duration = Duration::from_millis(5);
 
-/// Waits for a word or for the end of the tests, thaws the server `$1` and has it stop at once. Without a
-/// word nobody is left to remove the folder `$2`.
+/// Waits for a word or for the end of the tests, and has the server `$1` stop at once, frozen or not.
+/// Without a word nobody is left to remove the folder `$2`.
+///
+/// Somebody may have come while it was frozen, and the server then starts a process to tell him that it
+/// stops. That one waits for him to speak, so the processes are told again until there are none.
 const GUARDIAN: &str = r#"
 read -r word
-for status in $(grep -ls "^PPid:[[:space:]]*$1\$" /proc/[0-9]*/status); do
-    pid=${status#/proc/}
-    kill -s CONT "${pid%/status}" 2>/dev/null
-done
-kill -s CONT "$1" 2>/dev/null
-kill -s QUIT "$1" 2>/dev/null
-[ -z "$word" ] || exit 0
 looks=0
-while [ -e "$2/data/postmaster.pid" ] && [ "$looks" -lt 200 ]; do
+while
+    kill -s QUIT "$1"
+    kill -s CONT "$1"
+    for status in $(grep -ls "^PPid:[[:space:]]*$1\$" /proc/[0-9]*/status); do
+        child=${status#/proc/}
+        kill -s QUIT "${child%/status}"
+        kill -s CONT "${child%/status}"
+    done
+    [ -e "$2/data/postmaster.pid" ] && [ "$looks" -lt 400 ]
+do
     looks=$((looks + 1))
-    sleep 0.05
+    sleep 0.02
 done
-rm -rf "$2"
+[ -n "$word" ] || rm -rf "$2"
 "#;
 
 /// A server. It stops, and its data goes, when this is dropped.
@@ -246,15 +251,11 @@ impl Drop for Postgres {
 }
 
 impl Server {
-    /// The guardian stops it. The number of a child is nobody else's until the child is waited for.
+    /// The number of a child is nobody else's until the child is waited for.
     fn stop(mut self) {
         let word = self.guardian.stdin.take().expect("piped").write_all(b"stop\n");
-        let guarded = word.is_ok() && self.guardian.wait().is_ok_and(|status| status.success());
-        if !guarded {
-            signal("CONT", &[vec![self.postmaster.id()], children(self.postmaster.id())].concat());
-            signal("QUIT", &[self.postmaster.id()]);
-        }
-        if !within_deadline(|| self.postmaster.try_wait().expect("a child").is_some()) {
+        let guarded = word.is_ok() && self.guardian.wait().is_ok();
+        if !guarded || !within_deadline(|| self.postmaster.try_wait().expect("a child").is_some()) {
             self.postmaster.kill().expect("killed");
             self.postmaster.wait().expect("waited for");
         }
