@@ -43,10 +43,18 @@ impl Site {
 
     /// Writes the configuration; what is given comes behind the rest.
     pub(crate) fn configure(&self, more: &str) {
+        self.write_config(&format!("sqlite://{}", self.database().display()), more);
+    }
+
+    /// The same with another database.
+    pub(crate) fn configure_database(&self, url: &str) {
+        self.write_config(url, "");
+    }
+
+    fn write_config(&self, database: &str, more: &str) {
         let text = format!(
-            "[api]\nlisten = \"127.0.0.1:0\"\n[database]\nurl = \"sqlite://{}\"\n[[node]]\nname = \"fs1\"\n\
+            "[api]\nlisten = \"127.0.0.1:0\"\n[database]\nurl = \"{database}\"\n[[node]]\nname = \"fs1\"\n\
              address = \"{}\"\npassword = \"{PASSWORD}\"\n{more}",
-            self.database().display(),
             self.switch.addr(),
         );
         std::fs::write(self.config(), text).expect("written");

@@ -151,7 +151,17 @@ impl Call {
     }
 
     pub async fn send(self) -> Answer {
-        let what = format!("{} {}", self.method, self.uri);
+        let what = self.what();
+        self.try_send().await.unwrap_or_else(|error| panic!("{what}: {error}"))
+    }
+
+    fn what(&self) -> String {
+        format!("{} {}", self.method, self.uri)
+    }
+
+    /// The answer, unless the other end goes away.
+    pub async fn try_send(self) -> Result<Answer, String> {
+        let what = self.what();
         let sent_token = self.headers.contains_key("x-auth-token");
         let is_head = self.method == Method::HEAD;
         let mut request = http::Request::new(Full::new(self.body));
@@ -159,14 +169,14 @@ impl Call {
         *request.uri_mut() = self.uri.parse().unwrap_or_else(|error| panic!("{what}: {error}"));
         *request.headers_mut() = self.headers;
         let exchange = async {
-            let response = self.http.request(request).await;
-            let (head, body) = response.unwrap_or_else(|error| panic!("{what}: {error:?}")).into_parts();
-            let body = body.collect().await.unwrap_or_else(|error| panic!("{what}: {error}")).to_bytes();
-            Answer { what: what.clone(), status: head.status, headers: head.headers, body }
+            let response = self.http.request(request).await.map_err(|error| format!("{error:?}"))?;
+            let (head, body) = response.into_parts();
+            let body = body.collect().await.map_err(|error| format!("{error:?}"))?.to_bytes();
+            Ok(Answer { what: what.clone(), status: head.status, headers: head.headers, body })
         };
-        let answer = timeout(PATIENCE, exchange).await.unwrap_or_else(|_| panic!("{what}: no answer"));
-        answer.check(sent_token, is_head);
-        answer
+        let answer: Result<Answer, String> =
+            timeout(PATIENCE, exchange).await.unwrap_or_else(|_| panic!("{what}: no answer"));
+        answer.inspect(|answer| answer.check(sent_token, is_head))
     }
 }
 

@@ -1,0 +1,8 @@
+#!/bin/sh
+# Before a release: the stories of tests/run.sh with larger numbers. Takes an hour or so.
+set -eu
+cd "$(dirname "$0")/../.."
+
+sh tests/run.sh
+# kill -9 while four clients write, on SQLite and on PostgreSQL.
+CONVENED_TEST_KILLS=100 cargo test --locked --test process_killed -- --nocapture
