@@ -5,39 +5,43 @@
 
 #[path = "support/rest.rs"]
 mod client;
+#[path = "support/postgres.rs"]
+mod postgres;
 #[allow(dead_code, reason = "a part is used")]
 #[path = "rest/process.rs"]
 mod process;
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::sync::Arc;
-
-use convened::auth::{CredentialKind, Credentials, NewCredential, Scope};
-use convened::store::{Clock, SqliteSettings, SqliteStore};
 
 use client::Rest;
-use process::{ACCOUNT, PASSWORD, Site, output};
+use postgres::Postgres;
+use process::{ACCOUNT, Site, finished, output};
 
 #[tokio::test]
 async fn kazoo_sdk_leads_a_whole_life() {
     let site = Site::new().await;
-    lead("kazoo_sdk.py", &site, &sqlite(&site)).await;
+    lead("kazoo_sdk.py", &site).await;
 }
 
 #[tokio::test]
 async fn pykazoo_leads_a_whole_life() {
     let site = Site::new().await;
-    lead("pykazoo_client.py", &site, &sqlite(&site)).await;
+    lead("pykazoo_client.py", &site).await;
 }
 
-fn sqlite(site: &Site) -> String {
-    format!("sqlite://{}", site.database().display())
+#[tokio::test]
+async fn both_lead_it_on_postgresql_as_well() {
+    let server = Postgres::shared().await;
+    for story in ["kazoo_sdk.py", "pykazoo_client.py"] {
+        let site = Site::new().await;
+        site.configure_database(&server.database().await);
+        lead(story, &site).await;
+    }
 }
 
-/// Lets the story happen to a daemon with that database, which is empty.
-async fn lead(story: &str, site: &Site, database: &str) {
-    configure(site, database);
+/// Lets the story happen to a daemon whose database is empty.
+async fn lead(story: &str, site: &Site) {
     let key = key(site).await;
     let (daemon, address) = site.serving().await;
     Rest::new(address, ACCOUNT, None).until("/readyz", |answer| answer.status.is_success()).await;
@@ -60,27 +64,16 @@ async fn lead(story: &str, site: &Site, database: &str) {
     );
 }
 
-fn configure(site: &Site, database: &str) {
-    let text = format!(
-        "[api]\nlisten = \"127.0.0.1:0\"\n[database]\nurl = \"{database}\"\n\
-         [[node]]\nname = \"fs1\"\naddress = \"{}\"\npassword = \"{PASSWORD}\"\n",
-        site.switch.addr(),
-    );
-    std::fs::write(site.config(), text).expect("written");
-}
-
 /// An API key that may do everything in the account.
 async fn key(site: &Site) -> String {
-    let store = SqliteStore::open_beside(SqliteSettings::new(site.database())).await.expect("a store");
-    let credentials = Credentials::new(Arc::new(store), Clock::system());
-    let new = NewCredential {
-        kind: CredentialKind::ApiKey,
-        name: "clients".into(),
-        account: Some(ACCOUNT.parse().expect("an account")),
-        scopes: [Scope::Read, Scope::Control, Scope::Write].into_iter().collect(),
-        lifetime: None,
-    };
-    credentials.create(new).await.expect("a key").secret.expose().to_owned()
+    let config = site.config();
+    let config = config.to_string_lossy();
+    let scopes = "read,control,write";
+    let create =
+        ["key", "create", "--config", &config, "--account", ACCOUNT, "--scope", scopes, "--name", "clients"];
+    let ended = finished(&create).await;
+    assert!(ended.status.success(), "{ended:?}");
+    String::from_utf8(ended.stdout).expect("text").trim_end().to_owned()
 }
 
 fn root() -> &'static Path {

@@ -127,6 +127,12 @@ pub(super) trait Ending: From<StoreError> {
     fn is_failure(&self) -> bool;
 }
 
+impl Ending for StoreError {
+    fn is_failure(&self) -> bool {
+        true
+    }
+}
+
 impl Ending for WriteError {
     fn is_failure(&self) -> bool {
         matches!(self, Self::Store(_))

@@ -18,6 +18,9 @@ mod documents;
 mod failure;
 mod open;
 mod outage;
+#[path = "statements.rs"]
+#[allow(clippy::duplicate_mod, reason = "it is typed by the engine around it")]
+mod statements;
 mod transfer;
 
 use std::collections::HashMap;
@@ -32,6 +35,11 @@ use super::{
 };
 use crate::secret::Secret;
 use connection::Connections;
+use documents::{insert_numbers, lock_accounts};
+use failure::{damaged, store_error};
+
+/// What the shared statements run on.
+type Connection = sqlx::PgConnection;
 
 /// How a PostgreSQL database is opened.
 #[derive(Clone)]

@@ -16,6 +16,9 @@ mod documents;
 mod failure;
 mod lock;
 mod open;
+#[path = "statements.rs"]
+#[allow(clippy::duplicate_mod, reason = "it is typed by the engine around it")]
+mod statements;
 mod transfer;
 mod writer;
 
@@ -32,8 +35,13 @@ use super::{
     AccountId, Answer, CredentialRecord, DocumentPage, DocumentQuery, DocumentRecord, Exported, ImportError,
     Imported, NumberRole, OpenError, SchemaVersion, Store, WriteError,
 };
+use documents::{insert_numbers, lock_accounts};
+use failure::{damaged, store_error};
 use lock::FileLock;
 use writer::Writer;
+
+/// What the shared statements run on.
+type Connection = sqlx::SqliteConnection;
 
 /// How an SQLite database is opened.
 #[derive(Debug, Clone)]

@@ -8,7 +8,6 @@ import copy
 import json
 import os
 import subprocess
-import time
 
 import requests
 
@@ -106,16 +105,13 @@ def convened(*arguments):
 
 
 def revoke_all_tokens(token):
-    """Revokes every token of the account, and waits until the daemon refuses this one."""
+    """Revokes every token of the account, and sees that the daemon refuses this one at once."""
     lines = [line.split() for line in convened("token", "list", "--account", ACCOUNT).splitlines()]
-    revoked = [words[0] for words in lines if words[1] == "token" and "revoked" not in words]
+    revoked = [words[0] for words in lines if words[1] == ACCOUNT and "revoked" not in words]
     if not revoked:
         raise SystemExit(f"there is no token to revoke: {lines!r}")
     for identity in revoked:
         convened("token", "revoke", identity)
-    deadline = time.monotonic() + PATIENCE
     address, headers = f"{BASE_URL}/accounts/{ACCOUNT}/conferences", {"X-Auth-Token": token}
-    while requests.get(address, headers=headers, timeout=PATIENCE).status_code != 401:
-        if time.monotonic() > deadline:
-            raise SystemExit("a revoked token stays good")
-        time.sleep(0.02)
+    if requests.get(address, headers=headers, timeout=PATIENCE).status_code != 401:
+        raise SystemExit("a revoked token stays good")

@@ -116,7 +116,15 @@ impl Connections {
         self.within_time(self.limit, work).await
     }
 
-    /// The same, for a piece of work of many calls.
+    /// The same for a single statement.
+    pub(super) async fn query<T>(
+        &self,
+        work: impl Future<Output = Result<T, sqlx::Error>>,
+    ) -> Result<T, StoreError> {
+        self.within(async { work.await.map_err(store_error) }).await
+    }
+
+    /// The same for a piece of work of many statements.
     pub(super) async fn within_longer<T, E: From<StoreError>>(
         &self,
         work: impl Future<Output = Result<T, E>>,

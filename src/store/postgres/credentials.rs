@@ -1,25 +1,11 @@
-//! The statements for credentials.
-//!
-//! Owns: what is one transaction, and that a token dies with the key it came from.
+//! Credentials: what is one transaction.
 
 use sqlx::PgConnection;
 
-use super::super::{CredentialRecord, StoreError, WriteError};
-use super::connection::{Connections, Transaction};
+use super::super::{CredentialRecord, StoreError};
+use super::connection::Connections;
 use super::failure::store_error;
-
-/// A credential with what revokes it. The key is asked as well rather than its tokens revoked with it:
-/// an exchange that races with the revocation would leave a token behind.
-macro_rules! select {
-    ($rest:literal) => {
-        concat!(
-            "SELECT c.id, c.kind, c.hash, c.name, c.account_id, c.scopes, c.issued_by, c.created,
-                    c.expires, c.last_used, coalesce(c.revoked, k.revoked) AS revoked
-             FROM credentials c LEFT JOIN credentials k ON k.id = c.issued_by ",
-            $rest
-        )
-    };
-}
+use super::statements::credentials;
 
 pub(super) async fn create(
     connections: &Connections,
@@ -28,7 +14,7 @@ pub(super) async fn create(
 ) -> Result<(), StoreError> {
     let mut transaction = connections.begin().await?;
     let outcome = connections.within(insert(transaction.connection(), credential, forget)).await;
-    finish(transaction, outcome).await
+    transaction.finish(outcome).await
 }
 
 async fn insert(
@@ -46,33 +32,7 @@ async fn insert(
     .execute(&mut *connection)
     .await
     .map_err(store_error)?;
-    add(connection, credential).await.map_err(store_error)
-}
-
-/// One row, as it is.
-pub(super) async fn add(
-    connection: &mut PgConnection,
-    credential: &CredentialRecord,
-) -> Result<(), sqlx::Error> {
-    sqlx::query(
-        "INSERT INTO credentials
-           (id, kind, hash, name, account_id, scopes, issued_by, created, expires, last_used, revoked)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)",
-    )
-    .bind(&credential.id)
-    .bind(credential.kind.as_str())
-    .bind(credential.hash.as_slice())
-    .bind(&credential.name)
-    .bind(credential.account.as_ref().map(AsRef::<str>::as_ref))
-    .bind(&credential.scopes)
-    .bind(&credential.issued_by)
-    .bind(credential.created)
-    .bind(credential.expires)
-    .bind(credential.last_used)
-    .bind(credential.revoked)
-    .execute(connection)
-    .await
-    .map(drop)
+    credentials::add(connection, credential).await.map_err(store_error)
 }
 
 pub(super) async fn by_hash(
@@ -80,28 +40,20 @@ pub(super) async fn by_hash(
     hash: &[u8; 32],
 ) -> Result<Option<CredentialRecord>, StoreError> {
     let mut session = connections.session().await?;
-    let found = sqlx::query_as(select!("WHERE c.hash = $1"))
-        .bind(hash.as_slice())
-        .fetch_optional(session.connection());
-    let found = connections.within(async { found.await.map_err(store_error) }).await;
+    let found = connections.query(credentials::by_hash(session.connection(), hash)).await;
     session.finish(found)
 }
 
 pub(super) async fn list(connections: &Connections) -> Result<Vec<CredentialRecord>, StoreError> {
     let mut session = connections.session().await?;
-    let found = sqlx::query_as(select!("ORDER BY c.created, c.id")).fetch_all(session.connection());
-    let found = connections.within(async { found.await.map_err(store_error) }).await;
+    let found = connections.query(credentials::all(session.connection())).await;
     session.finish(found)
 }
 
 pub(super) async fn revoke(connections: &Connections, id: &str, now: i64) -> Result<bool, StoreError> {
     let mut transaction = connections.begin().await?;
-    let done = sqlx::query("UPDATE credentials SET revoked = coalesce(revoked, $1) WHERE id = $2")
-        .bind(now)
-        .bind(id)
-        .execute(transaction.connection());
-    let done = connections.within(async { done.await.map_err(store_error) }).await;
-    finish(transaction, done.map(|done| done.rows_affected() > 0)).await
+    let outcome = connections.within(credentials::revoke(transaction.connection(), id, now)).await;
+    transaction.finish(outcome).await
 }
 
 pub(super) async fn note_used(connections: &Connections, uses: &[(String, i64)]) -> Result<(), StoreError> {
@@ -118,14 +70,6 @@ pub(super) async fn note_used(connections: &Connections, uses: &[(String, i64)])
     .bind(ids)
     .bind(times)
     .execute(transaction.connection());
-    let done = connections.within(async { done.await.map_err(store_error) }).await;
-    finish(transaction, done.map(drop)).await
-}
-
-/// Nothing here is ever refused, so what is left of a [`WriteError`] is the failure.
-async fn finish<T>(transaction: Transaction<'_>, outcome: Result<T, StoreError>) -> Result<T, StoreError> {
-    transaction.finish(outcome.map_err(WriteError::from)).await.map_err(|error| match error {
-        WriteError::Store(error) => error,
-        refusal => super::failure::damaged(refusal),
-    })
+    let outcome = connections.query(done).await;
+    transaction.finish(outcome.map(drop)).await
 }

@@ -9,14 +9,15 @@
 use std::collections::{BTreeSet, HashMap, HashSet};
 
 use sha2::{Digest, Sha256};
-use sqlx::{FromRow, PgConnection, Postgres};
+use sqlx::{PgConnection, Postgres};
 
 use super::super::{
-    AccountId, DocumentPage, DocumentQuery, DocumentRecord, NumberRole, NumberUse, StoreError, WriteError,
-    rows,
+    AccountId, DocumentPage, DocumentQuery, DocumentRecord, Exported, NumberRole, NumberUse, StoreError,
+    WriteError, rows,
 };
 use super::connection::Connections;
 use super::failure::{damaged, store_error};
+use super::statements::documents;
 
 /// The first half of our advisory locks' keys ("conv"); the second is of the account.
 const LOCK_CLASS: i32 = 0x636f_6e76;
@@ -31,27 +32,8 @@ async fn insert(connection: &mut PgConnection, document: &DocumentRecord) -> Res
     if !document.numbers.is_empty() {
         lock(connection, &document.account).await?;
     }
-    add(connection, document).await.map_err(store_error)?;
+    documents::add(connection, document).await.map_err(store_error)?;
     insert_numbers(connection, document).await
-}
-
-/// One row, as it is, without its numbers.
-pub(super) async fn add(connection: &mut PgConnection, document: &DocumentRecord) -> Result<(), sqlx::Error> {
-    sqlx::query(
-        "INSERT INTO documents (id, account_id, revision, created, modified, name, owner_id, text)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
-    )
-    .bind(&document.id)
-    .bind(document.account.as_str())
-    .bind(&document.revision)
-    .bind(document.created)
-    .bind(document.modified)
-    .bind(&document.name)
-    .bind(&document.owner_id)
-    .bind(&document.text)
-    .execute(connection)
-    .await
-    .map(drop)
 }
 
 async fn lock(connection: &mut PgConnection, account: &AccountId) -> Result<(), StoreError> {
@@ -59,9 +41,9 @@ async fn lock(connection: &mut PgConnection, account: &AccountId) -> Result<(), 
 }
 
 /// Held to the end of the transaction. Two accounts with the same key only take turns needlessly.
-pub(super) async fn lock_all(
+async fn lock_all<'a>(
     connection: &mut PgConnection,
-    accounts: impl IntoIterator<Item = &str>,
+    accounts: impl IntoIterator<Item = &'a str>,
 ) -> Result<(), StoreError> {
     let keys: BTreeSet<i32> = accounts.into_iter().map(key_of).collect();
     for key in keys {
@@ -73,6 +55,18 @@ pub(super) async fn lock_all(
             .map_err(store_error)?;
     }
     Ok(())
+}
+
+/// Those of a batch, all at the beginning and in one order.
+pub(super) async fn lock_accounts(
+    connection: &mut PgConnection,
+    batch: &[Exported],
+) -> Result<(), StoreError> {
+    let accounts = batch.iter().filter_map(|one| match one {
+        Exported::Document(document) => Some(document.account.as_str()),
+        Exported::Credential(_) => None,
+    });
+    lock_all(connection, accounts).await
 }
 
 fn key_of(account: &str) -> i32 {
@@ -131,44 +125,7 @@ async fn update(
 ) -> Result<(), WriteError> {
     // Also if it has no numbers now: it may have had some.
     lock(connection, &document.account).await?;
-    let done = sqlx::query(
-        "UPDATE documents SET revision = $1, modified = $2, name = $3, owner_id = $4, text = $5
-         WHERE id = $6 AND account_id = $7 AND revision = $8",
-    )
-    .bind(&document.revision)
-    .bind(document.modified)
-    .bind(&document.name)
-    .bind(&document.owner_id)
-    .bind(&document.text)
-    .bind(&document.id)
-    .bind(document.account.as_str())
-    .bind(expected)
-    .execute(&mut *connection)
-    .await
-    .map_err(store_error)?;
-    if done.rows_affected() == 0 {
-        return Err(why_not(connection, &document.account, &document.id).await);
-    }
-    sqlx::query("DELETE FROM numbers WHERE document_id = $1")
-        .bind(&document.id)
-        .execute(&mut *connection)
-        .await
-        .map_err(store_error)?;
-    insert_numbers(connection, document).await
-}
-
-/// Nothing was written: because it is not there, or because it has another revision.
-async fn why_not(connection: &mut PgConnection, account: &AccountId, id: &str) -> WriteError {
-    let current = sqlx::query_scalar("SELECT revision FROM documents WHERE id = $1 AND account_id = $2")
-        .bind(id)
-        .bind(account.as_str())
-        .fetch_optional(connection)
-        .await;
-    match current {
-        Ok(Some(current)) => WriteError::Revision { current },
-        Ok(None) => WriteError::Missing,
-        Err(error) => store_error(error).into(),
-    }
+    documents::update(connection, document, expected).await
 }
 
 pub(super) async fn delete(
@@ -185,7 +142,6 @@ pub(super) async fn delete(
     transaction.finish(outcome).await
 }
 
-/// Its numbers go with it, by the foreign key.
 async fn remove(
     connection: &mut PgConnection,
     account: &AccountId,
@@ -193,20 +149,7 @@ async fn remove(
     expected: Option<&str>,
 ) -> Result<DocumentRecord, WriteError> {
     lock(connection, account).await?;
-    let deleted = sqlx::query_as(
-        "DELETE FROM documents WHERE id = $1 AND account_id = $2 AND revision = coalesce($3, revision)
-         RETURNING id, account_id, revision, created, modified, name, owner_id, text",
-    )
-    .bind(id)
-    .bind(account.as_str())
-    .bind(expected)
-    .fetch_optional(&mut *connection)
-    .await
-    .map_err(store_error)?;
-    match deleted {
-        Some(document) => Ok(document),
-        None => Err(why_not(connection, account, id).await),
-    }
+    documents::delete(connection, account, id, expected).await
 }
 
 pub(super) async fn get(
@@ -218,14 +161,7 @@ pub(super) async fn get(
         return Ok(None);
     }
     let mut session = connections.session().await?;
-    let found = sqlx::query_as(
-        "SELECT id, account_id, revision, created, modified, name, owner_id, text
-         FROM documents WHERE id = $1 AND account_id = $2",
-    )
-    .bind(id)
-    .bind(account.as_str())
-    .fetch_optional(session.connection());
-    let found = connections.within(async { found.await.map_err(store_error) }).await;
+    let found = connections.query(documents::get(session.connection(), account, id)).await;
     session.finish(found)
 }
 
@@ -241,8 +177,7 @@ pub(super) async fn page(
     let mut select = rows::select_page::<Postgres>(account, query);
     let mut session = connections.session().await?;
     let found = select.build_query_as().fetch(session.connection());
-    let page = rows::read_page(found, query.page_size);
-    let page = connections.within(async { page.await.map_err(store_error) }).await;
+    let page = connections.query(rows::read_page(found, query.page_size)).await;
     session.finish(page)
 }
 
@@ -259,7 +194,7 @@ pub(super) async fn owners_of(
         sqlx::query_as::<_, (String, String)>("SELECT id, account_id FROM documents WHERE id = ANY ($1)")
             .bind(ids)
             .fetch_all(session.connection());
-    let found = connections.within(async { found.await.map_err(store_error) }).await;
+    let found = connections.query(found).await;
     let found = session.finish(found)?;
     found.into_iter().map(|(id, account)| Ok((id, account.parse().map_err(damaged)?))).collect()
 }
@@ -273,19 +208,7 @@ pub(super) async fn by_number(
         return Ok(None);
     }
     let mut session = connections.session().await?;
-    let found = sqlx::query(
-        "SELECT d.id, d.account_id, d.revision, d.created, d.modified, d.name, d.owner_id, d.text, n.role
-         FROM numbers n JOIN documents d ON d.id = n.document_id
-         WHERE n.account_id = $1 AND n.number = $2",
-    )
-    .bind(account.as_str())
-    .bind(number)
-    .fetch_optional(session.connection());
-    let found = async {
-        let Some(row) = found.await? else { return Ok(None) };
-        Ok(Some((DocumentRecord::from_row(&row)?, rows::role_of(&row)?)))
-    };
-    let found = connections.within(async { found.await.map_err(store_error) }).await;
+    let found = connections.query(documents::by_number(session.connection(), account, number)).await;
     session.finish(found)
 }
 
@@ -298,6 +221,6 @@ fn can_be_an_id(text: &str) -> bool {
 pub(super) async fn check(connections: &Connections) -> Result<(), StoreError> {
     let mut session = connections.session().await?;
     let found = sqlx::query("SELECT 1 FROM documents LIMIT 1").fetch_optional(session.connection());
-    let found = connections.within(async { found.await.map_err(store_error) }).await;
+    let found = connections.query(found).await;
     session.finish(found).map(drop)
 }

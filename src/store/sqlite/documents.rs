@@ -1,18 +1,19 @@
-//! The statements for documents and their numbers.
+//! Documents and their numbers: what is one transaction.
 //!
-//! Owns: what is one transaction. Leaves settings and turns to `connection` and `writer`.
+//! Leaves settings and turns to `connection` and `writer`.
 
 use std::collections::HashMap;
 
 use sqlx::sqlite::SqlitePool;
-use sqlx::{FromRow, QueryBuilder, Sqlite, SqliteConnection};
+use sqlx::{Sqlite, SqliteConnection};
 
 use super::super::{
-    AccountId, DocumentPage, DocumentQuery, DocumentRecord, NumberRole, NumberUse, StoreError, WriteError,
-    rows,
+    AccountId, DocumentPage, DocumentQuery, DocumentRecord, Exported, NumberRole, NumberUse, StoreError,
+    WriteError, rows,
 };
 use super::connection::Reader;
 use super::failure::{damaged, store_error};
+use super::statements::documents;
 use super::writer::Writer;
 
 pub(super) async fn create(writer: &Writer, document: &DocumentRecord) -> Result<(), WriteError> {
@@ -22,39 +23,17 @@ pub(super) async fn create(writer: &Writer, document: &DocumentRecord) -> Result
 }
 
 async fn insert(connection: &mut SqliteConnection, document: &DocumentRecord) -> Result<(), WriteError> {
-    add(connection, document).await.map_err(store_error)?;
+    documents::add(connection, document).await.map_err(store_error)?;
     insert_numbers(connection, document).await
 }
 
-/// One row, as it is, without its numbers.
-pub(super) async fn add(
-    connection: &mut SqliteConnection,
-    document: &DocumentRecord,
-) -> Result<(), sqlx::Error> {
-    sqlx::query(
-        "INSERT INTO documents (id, account_id, revision, created, modified, name, owner_id, text)
-         VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-    )
-    .bind(&document.id)
-    .bind(document.account.as_str())
-    .bind(&document.revision)
-    .bind(document.created)
-    .bind(document.modified)
-    .bind(&document.name)
-    .bind(&document.owner_id)
-    .bind(&document.text)
-    .execute(connection)
-    .await
-    .map(drop)
-}
-
 /// One by one, so that a refusal tells which number it was.
-async fn insert_numbers(
+pub(super) async fn insert_numbers(
     connection: &mut SqliteConnection,
     document: &DocumentRecord,
 ) -> Result<(), WriteError> {
     for NumberUse { number, role } in &document.numbers {
-        sqlx::query("INSERT INTO numbers (account_id, number, document_id, role) VALUES (?, ?, ?, ?)")
+        sqlx::query("INSERT INTO numbers (account_id, number, document_id, role) VALUES ($1, $2, $3, $4)")
             .bind(document.account.as_str())
             .bind(number)
             .bind(&document.id)
@@ -71,59 +50,19 @@ async fn insert_numbers(
     Ok(())
 }
 
+/// There is one writer only.
+pub(super) async fn lock_accounts(_: &mut SqliteConnection, _: &[Exported]) -> Result<(), StoreError> {
+    Ok(())
+}
+
 pub(super) async fn replace(
     writer: &Writer,
     document: &DocumentRecord,
     expected: &str,
 ) -> Result<(), WriteError> {
     let mut transaction = writer.begin().await?;
-    let outcome = update(transaction.connection(), document, expected).await;
+    let outcome = documents::update(transaction.connection(), document, expected).await;
     transaction.finish(outcome).await
-}
-
-async fn update(
-    connection: &mut SqliteConnection,
-    document: &DocumentRecord,
-    expected: &str,
-) -> Result<(), WriteError> {
-    let done = sqlx::query(
-        "UPDATE documents SET revision = ?, modified = ?, name = ?, owner_id = ?, text = ?
-         WHERE id = ? AND account_id = ? AND revision = ?",
-    )
-    .bind(&document.revision)
-    .bind(document.modified)
-    .bind(&document.name)
-    .bind(&document.owner_id)
-    .bind(&document.text)
-    .bind(&document.id)
-    .bind(document.account.as_str())
-    .bind(expected)
-    .execute(&mut *connection)
-    .await
-    .map_err(store_error)?;
-    if done.rows_affected() == 0 {
-        return Err(why_not(connection, &document.account, &document.id).await);
-    }
-    sqlx::query("DELETE FROM numbers WHERE document_id = ?")
-        .bind(&document.id)
-        .execute(&mut *connection)
-        .await
-        .map_err(store_error)?;
-    insert_numbers(connection, document).await
-}
-
-/// Nothing was written: because it is not there, or because it has another revision.
-async fn why_not(connection: &mut SqliteConnection, account: &AccountId, id: &str) -> WriteError {
-    let current = sqlx::query_scalar("SELECT revision FROM documents WHERE id = ? AND account_id = ?")
-        .bind(id)
-        .bind(account.as_str())
-        .fetch_optional(connection)
-        .await;
-    match current {
-        Ok(Some(current)) => WriteError::Revision { current },
-        Ok(None) => WriteError::Missing,
-        Err(error) => store_error(error).into(),
-    }
 }
 
 pub(super) async fn delete(
@@ -133,33 +72,8 @@ pub(super) async fn delete(
     expected: Option<&str>,
 ) -> Result<DocumentRecord, WriteError> {
     let mut transaction = writer.begin().await?;
-    let outcome = remove(transaction.connection(), account, id, expected).await;
+    let outcome = documents::delete(transaction.connection(), account, id, expected).await;
     transaction.finish(outcome).await
-}
-
-/// Its numbers go with it, by the foreign key.
-async fn remove(
-    connection: &mut SqliteConnection,
-    account: &AccountId,
-    id: &str,
-    expected: Option<&str>,
-) -> Result<DocumentRecord, WriteError> {
-    let deleted = QueryBuilder::new("DELETE FROM documents WHERE id = ")
-        .push_bind(id)
-        .push(" AND account_id = ")
-        .push_bind(account.as_str())
-        .push(" AND revision = coalesce(")
-        .push_bind(expected)
-        .push(", revision) RETURNING ")
-        .push(rows::DOCUMENT_COLUMNS)
-        .build_query_as()
-        .fetch_optional(&mut *connection)
-        .await
-        .map_err(store_error)?;
-    match deleted {
-        Some(document) => Ok(document),
-        None => Err(why_not(connection, account, id).await),
-    }
 }
 
 pub(super) async fn get(
@@ -168,14 +82,7 @@ pub(super) async fn get(
     id: &str,
 ) -> Result<Option<DocumentRecord>, StoreError> {
     let mut reader = Reader::acquire(pool).await?;
-    let found = sqlx::query_as(
-        "SELECT id, account_id, revision, created, modified, name, owner_id, text
-         FROM documents WHERE id = ? AND account_id = ?",
-    )
-    .bind(id)
-    .bind(account.as_str())
-    .fetch_optional(reader.connection())
-    .await;
+    let found = documents::get(reader.connection(), account, id).await;
     reader.finish(found)
 }
 
@@ -217,19 +124,7 @@ pub(super) async fn by_number(
     number: &str,
 ) -> Result<Option<(DocumentRecord, NumberRole)>, StoreError> {
     let mut reader = Reader::acquire(pool).await?;
-    let found = sqlx::query(
-        "SELECT d.id, d.account_id, d.revision, d.created, d.modified, d.name, d.owner_id, d.text, n.role
-         FROM numbers n JOIN documents d ON d.id = n.document_id
-         WHERE n.account_id = ? AND n.number = ?",
-    )
-    .bind(account.as_str())
-    .bind(number)
-    .fetch_optional(reader.connection())
-    .await
-    .and_then(|row| {
-        let Some(row) = row else { return Ok(None) };
-        Ok(Some((DocumentRecord::from_row(&row)?, rows::role_of(&row)?)))
-    });
+    let found = documents::by_number(reader.connection(), account, number).await;
     reader.finish(found)
 }
 
