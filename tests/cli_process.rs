@@ -65,6 +65,10 @@ fn every_command_that_reads_a_missing_file_names_it_and_exits_78() {
         &["run", "--config", "no/such.toml"],
         &["token", "list", "--config", "no/such.toml"],
         &["token", "create", "--config", "no/such.toml", "--superuser"],
+        &["key", "list", "--config", "no/such.toml"],
+        &["migrate", "--config", "no/such.toml"],
+        &["export", "--config", "no/such.toml"],
+        &["import", "--config", "no/such.toml"],
     ] {
         let output = convened(arguments, &[]);
         assert_eq!(output.status.code(), Some(78), "{arguments:?}");
@@ -95,11 +99,15 @@ fn wrong_arguments_exit_2_and_help_exits_0() {
         &["check-config"],
         &["replay", "x"],
         &["token", "create"],
+        &["key", "create"],
+        &["export", "all.jsonl"],
+        &["import", "one.jsonl", "two.jsonl"],
         &["demo", "--listen", "here"],
     ] {
         assert_eq!(convened(arguments, &[]).status.code(), Some(2), "{arguments:?}");
     }
-    for arguments in [&["--help"][..], &["--version"], &["token", "create", "--help"]] {
+    for arguments in [&["--help"][..], &["--version"], &["token", "create", "--help"], &["import", "--help"]]
+    {
         let output = convened(arguments, &[]);
         assert_eq!(output.status.code(), Some(0), "{arguments:?}");
         assert!(!output.stdout.is_empty() && output.stderr.is_empty(), "{arguments:?}");

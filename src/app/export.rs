@@ -102,7 +102,6 @@ fn write(mut sink: Sink, mut from: mpsc::Receiver<Exported>, no_credentials: boo
             }
             progress.inc(1);
         }
-        progress.finish_and_clear();
         Ok((sink, counts))
     })
 }

@@ -94,17 +94,15 @@ impl Reader {
             }
             batch.bytes += self.buffer.len();
             batch.entries.push(entry);
-            if batch.entries.len() >= MOST_LINES || batch.bytes >= MOST_BYTES {
-                if to.blocking_send(std::mem::take(&mut batch)).is_err() {
-                    return Ok(self.counts);
-                }
+            let is_full = batch.entries.len() >= MOST_LINES || batch.bytes >= MOST_BYTES;
+            if is_full && to.blocking_send(std::mem::take(&mut batch)).is_err() {
+                return Ok(self.counts);
             }
         }
         if !batch.entries.is_empty() {
             // Nobody is there to be told that nobody is there.
             let _ = to.blocking_send(batch);
         }
-        self.progress.finish_and_clear();
         Ok(self.counts)
     }
 

@@ -2,11 +2,11 @@
 
 use std::io::IsTerminal;
 
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressFinish, ProgressStyle};
 
 /// Counts lines of which nobody knows how many there will be.
 pub(in crate::app) fn counting() -> ProgressBar {
-    styled(None, "{spinner} {human_pos} lines, {per_sec}")
+    styled(None, "{spinner} {human_pos} lines")
 }
 
 /// Counts the bytes of a file, if its length is known.
@@ -21,7 +21,9 @@ fn styled(length: Option<u64>, template: &str) -> ProgressBar {
     if !std::io::stderr().is_terminal() {
         return ProgressBar::hidden();
     }
-    let bar = ProgressBar::with_draw_target(length, ProgressDrawTarget::stderr());
+    // It goes however the work ends.
+    let bar = ProgressBar::with_draw_target(length, ProgressDrawTarget::stderr())
+        .with_finish(ProgressFinish::AndClear);
     // A template that cannot be read shows the usual bar instead.
     match ProgressStyle::with_template(template) {
         Ok(style) => bar.with_style(style),
