@@ -4,10 +4,14 @@
 mod client;
 #[path = "rest/demo.rs"]
 mod demo;
+#[path = "support/postgres.rs"]
+mod postgres;
 #[path = "rest/process.rs"]
 mod process;
 #[path = "rest/restarts.rs"]
 mod restarts;
+#[path = "rest/shared.rs"]
+mod shared;
 #[path = "rest/starts.rs"]
 mod starts;
 #[path = "rest/stops.rs"]

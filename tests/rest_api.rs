@@ -6,6 +6,8 @@ mod accounts;
 mod actions;
 #[path = "support/rest.rs"]
 mod client;
+#[path = "rest/databases.rs"]
+mod databases;
 #[path = "rest/documents.rs"]
 mod documents;
 #[path = "rest/envelope.rs"]
@@ -16,6 +18,8 @@ mod house;
 mod lists;
 #[path = "rest/outages.rs"]
 mod outages;
+#[path = "support/postgres.rs"]
+mod postgres;
 #[path = "rest/realtime.rs"]
 mod realtime;
 #[path = "rest/tokens.rs"]
