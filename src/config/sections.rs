@@ -10,6 +10,8 @@ use std::path::Path;
 use serde::Deserialize;
 use serde::de::{Deserializer, Error};
 
+use super::Network;
+
 /// `[api]`: the HTTP listener and its limits.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -17,6 +19,8 @@ pub struct Api {
     /// Where to listen, `IP:port`; port 0 takes a free one.
     #[serde(deserialize_with = "listen_address")]
     pub listen: SocketAddr,
+    /// Whose `X-Forwarded-For` is believed; nobody's if it is empty.
+    pub trusted_proxies: Vec<Network>,
     /// Connections at the same time; one more is answered 503 and closed.
     pub max_connections: usize,
     /// The largest request body, in bytes.
@@ -40,6 +44,7 @@ impl Default for Api {
     fn default() -> Self {
         Self {
             listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 8000)),
+            trusted_proxies: Vec::new(),
             max_connections: 1024,
             max_body_bytes: 1 << 20,
             max_header_bytes: 1 << 16,
