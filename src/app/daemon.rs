@@ -75,7 +75,8 @@ impl Daemon {
             owners: Owners::default(),
             timestamps: config.conference.timestamps,
         });
-        let api = Arc::new(Api::new(context.clone(), router, api::Limits::from(&config.api)));
+        let api = Api::new(context.clone(), router, api::Limits::from(&config.api));
+        let api = Arc::new(api.behind(config.api.trusted_proxies.clone()));
         let stop_serving = CancellationToken::new();
         let serving = tokio::spawn(server.serve(api, stop_serving.clone().cancelled_owned()));
         Ok(Self { address, context, hub, nodes, store, stop_serving, stop_following, serving })
