@@ -1,7 +1,7 @@
 //! Keys, tokens, scopes and accounts: who is asking, and what they may.
 //!
-//! Owns: secrets and their hashes, scopes, and who may go on without a database.
-//! Leaves rows to `store`, headers and status codes to `api`, commands to `cli`.
+//! Owns: secrets and their hashes, scopes, who may go on without a database, and who guesses too much.
+//! Leaves rows to `store`, headers, addresses and status codes to `api`, commands to `cli`.
 //!
 //! ```text
 //! convened token create ─▶ token ───────────────────▶ authenticate ─▶ Principal ─▶ may?
@@ -17,6 +17,9 @@
 //! A revocation counts for the next request: each asks the database, since the command line revokes
 //! from another process. If the database cannot be read, whoever it called good during the last
 //! [`GRACE_TIME`] seconds is let in still: conferences must be controllable without it.
+//!
+//! Nobody guesses 256 bits, but a script with a wrong token asks the database as often as it likes and
+//! fills the log: the [`Throttle`] ends that.
 
 mod authenticator;
 mod credentials;
@@ -25,6 +28,7 @@ mod monotonic;
 mod outage;
 mod principal;
 mod scopes;
+mod throttle;
 
 pub use crate::secret::Secret;
 pub use crate::store::{AccountId, CredentialKind, InvalidAccountId};
@@ -34,3 +38,4 @@ pub use grace::GRACE_TIME;
 pub use monotonic::MonotonicClock;
 pub use principal::{Access, Principal};
 pub use scopes::{InvalidScopes, Scope, Scopes};
+pub use throttle::{Ended, Failed, MOST_FAILURES, MOST_SOURCES, Source, Throttle, Verdict, WINDOW};
