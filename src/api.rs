@@ -7,6 +7,7 @@
 //! connection  one connection: hyper, the timeouts of heads and of idleness
 //! dispatch    one request: route, checks, gate, handler; span, panic and time guards
 //!   router      method and path to a handler and what it requires
+//!   forwarded   who is behind a proxy
 //!   negotiate   Accept and Content-Type
 //!   body        reads within limits; gets rid of what nobody reads
 //!   envelope    the JSON around `data`
@@ -25,6 +26,7 @@ mod connection;
 mod dispatch;
 mod envelope;
 mod error;
+mod forwarded;
 pub mod health;
 mod limits;
 mod negotiate;

@@ -5,7 +5,7 @@
 //! nothing; the caller prints the [`ConfigError`] and decides how to exit.
 //!
 //! Precedence, later wins: built-in default, TOML file, `CONVENED__SECTION__KEY` in the environment
-//! (single values only, never `[[node]]`).
+//! (single values and lists of them with commas between, never `[[node]]`).
 //!
 //! Architecture Invariant: nothing here guesses a type. A quoted number is a string, a bare one a
 //! number; only an environment variable, which has no type, takes the type of its key.
@@ -13,6 +13,7 @@
 mod check;
 mod environment;
 mod error;
+mod network;
 mod node;
 mod password;
 mod sections;
@@ -27,6 +28,7 @@ use serde::Deserialize;
 pub use crate::secret::Secret;
 pub use environment::Environment;
 pub use error::{ConfigError, Problem};
+pub use network::{InvalidNetwork, Network};
 pub use node::Node;
 pub use password::PasswordError;
 pub use sections::{Api, Conference, Database, Esl, Log, LogFormat, Timestamps};

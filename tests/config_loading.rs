@@ -97,6 +97,31 @@ fn a_wrong_type_names_file_and_key() {
 }
 
 #[test]
+fn trusted_proxies_are_addresses_and_prefixes() {
+    let shown = |config: Config| -> Vec<String> {
+        config.api.trusted_proxies.iter().map(ToString::to_string).collect()
+    };
+    let text = "[api]\ntrusted_proxies = [\"10.0.0.1\", \"fd00::/8\"]\n";
+    assert_eq!(shown(accepted(text, &[])), ["10.0.0.1", "fd00::/8"]);
+    let variable = "CONVENED__API__TRUSTED_PROXIES";
+    assert_eq!(shown(accepted(text, &[(variable, "10.1.0.0/16, ::1")])), ["10.1.0.0/16", "::1"]);
+    assert_eq!(shown(accepted(text, &[(variable, "")])), [""; 0]);
+    for (list, expected) in [
+        ("[\"10.0.0.1\", \"proxy\"]", "api.trusted_proxies[1]: expected an IP address or a prefix such as"),
+        ("[\"10.0.0.1/40\"]", "api.trusted_proxies[0]: expected an IP address or a prefix such as"),
+        ("[\"10.0.0.5/8\"]", "api.trusted_proxies[0]: `10.0.0.5/8` has bits beyond its prefix"),
+        ("[7]", "api.trusted_proxies[0]: invalid type: integer `7`, expected a string"),
+        ("\"10.0.0.1\"", "api.trusted_proxies: invalid type: string \"10.0.0.1\", expected a sequence"),
+    ] {
+        let error = refusal(&format!("[api]\ntrusted_proxies = {list}\n"), &[]);
+        assert!(error.starts_with(&format!("conf.toml: {expected}")), "{error}");
+    }
+    assert!(refusal("[api]\ntrusted_proxies = [\"proxy\"]\n", &[]).ends_with("found `proxy`"));
+    let error = refusal("", &[(variable, "10.0.0.1,10.0.0")]);
+    assert!(error.starts_with(&format!("{variable}: api.trusted_proxies[1]: expected an IP")), "{error}");
+}
+
+#[test]
 fn a_password_without_quotes_is_refused_and_not_repeated() {
     for wrong in ["1234567", "-1234567", "true", "12345.67"] {
         let error = refusal(&format!("[[node]]\nname = \"fs1\"\npassword = {wrong}\n"), &[]);

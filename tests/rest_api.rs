@@ -22,5 +22,7 @@ mod outages;
 mod postgres;
 #[path = "rest/realtime.rs"]
 mod realtime;
+#[path = "rest/throttle.rs"]
+mod throttle;
 #[path = "rest/tokens.rs"]
 mod tokens;

@@ -1,7 +1,7 @@
 //! One request: route, checks, gate, handler; with the span, the panic guard and the time guard
 //! around them.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -14,9 +14,10 @@ use serde_json::Map;
 use tokio::task::JoinError;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
-use tracing::{Instrument, Span, debug, debug_span, error, field};
+use tracing::{Instrument, Span, debug, debug_span, error, field, warn};
 
 use super::connection::Errand;
+use super::forwarded::TrustedProxies;
 use super::request::{header_token, new_request_id, request_id};
 use super::router::Found;
 use super::stream::Outgoing;
@@ -24,13 +25,14 @@ use super::{
     Access, ApiError, Asking, Envelope, Gate, Limits, Params, Query, Request, Response, Route, Router,
 };
 use super::{body, negotiate, path};
-use crate::config::Secret;
+use crate::config::{Network, Secret};
 
 /// Everything that is needed to answer: the table, the context of its handlers and the limits.
 pub struct Api<C: Gate> {
     context: Arc<C>,
     router: Router<C>,
     limits: Limits,
+    proxies: TrustedProxies,
 }
 
 /// The tasks that requests run in, as the server sees them.
@@ -52,7 +54,13 @@ struct Answer {
 impl<C: Gate> Api<C> {
     /// Puts them together.
     pub fn new(context: Arc<C>, router: Router<C>, limits: Limits) -> Self {
-        Self { context, router, limits }
+        Self { context, router, limits, proxies: TrustedProxies::default() }
+    }
+
+    /// Behind these proxies, whose `X-Forwarded-For` is believed.
+    #[must_use]
+    pub fn behind(self, proxies: Vec<Network>) -> Self {
+        Self { proxies: TrustedProxies::new(proxies), ..self }
     }
 
     pub(super) fn limits(&self) -> &Limits {
@@ -136,6 +144,7 @@ impl<C: Gate> Api<C> {
         id: &str,
     ) -> Result<Response, ApiError> {
         let (route, params) = self.route(head)?;
+        let client = self.proxies.client_of(peer.ip(), &head.headers);
         negotiate::check_accept(&head.headers)?;
         let query = path::query(head.uri.query().unwrap_or_default())
             .map(Query)
@@ -143,19 +152,20 @@ impl<C: Gate> Api<C> {
         body::check_announced(body, &self.limits)?;
         // A known caller is asked for before its body is read, so that strangers cannot fill memory.
         let mut caller = match token {
-            Some(_) => Some(self.admit(route, &params, token.as_ref(), peer).await?),
+            Some(_) => Some(self.admit(route, &params, token.as_ref(), client).await?),
             None => None,
         };
         let envelope = self.read_envelope(head, body).await?;
         if caller.is_none() {
             *token = envelope.as_ref().and_then(|envelope| envelope.auth_token.clone());
-            caller = Some(self.admit(route, &params, token.as_ref(), peer).await?);
+            caller = Some(self.admit(route, &params, token.as_ref(), client).await?);
         }
         let caller = caller.ok_or_else(|| ApiError::internal("nobody was admitted"))?;
         let request = Request {
             method: head.method.clone(),
             id: id.to_owned(),
             peer,
+            client,
             params,
             query,
             headers: head.headers.clone(),
@@ -187,9 +197,9 @@ impl<C: Gate> Api<C> {
         route: &Route<C>,
         params: &Params,
         token: Option<&Secret>,
-        peer: SocketAddr,
+        client: IpAddr,
     ) -> Result<C::Caller, ApiError> {
-        let asking = Asking { access: route.access, route: route.name, params, token, peer };
+        let asking = Asking { access: route.access, route: route.name, params, token, client };
         self.in_time("gate", self.context.admit(asking)).await.map_err(ApiError::internal)?
     }
 
@@ -226,9 +236,15 @@ impl Answer {
 /// there is no span around it.
 fn log_refusal(refusal: &ApiError, id: &str) {
     let status = refusal.status().as_u16();
-    match refusal.private() {
-        Some(private) => error!(request_id = id, status, refusal = refusal.message(), "{private}"),
-        None => debug!(request_id = id, status, refusal = refusal.message(), "refused"),
+    let (public, private) = (refusal.message(), refusal.private().unwrap_or("refused"));
+    match refusal.status() {
+        StatusCode::INTERNAL_SERVER_ERROR => error!(request_id = id, status, refusal = public, "{private}"),
+        // Something else than the program and the client is at fault, and there is more to say of it.
+        _ if status > 500 && refusal.private().is_some() => {
+            warn!(request_id = id, status, refusal = public, "{private}");
+        }
+        // Any client can cause these as often as it likes.
+        _ => debug!(request_id = id, status, refusal = public, "{private}"),
     }
 }
 

@@ -3,7 +3,7 @@
 //! [`super::dispatch`] has made all checks that hold for every route before one of these exists.
 
 use std::fmt;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 
 use http::header::{AUTHORIZATION, IF_MATCH, IF_NONE_MATCH};
 use http::{HeaderMap, HeaderName, Method};
@@ -22,6 +22,7 @@ pub struct Request {
     pub(super) method: Method,
     pub(super) id: String,
     pub(super) peer: SocketAddr,
+    pub(super) client: IpAddr,
     pub(super) params: Params,
     pub(super) query: Query,
     pub(super) headers: HeaderMap,
@@ -44,6 +45,11 @@ impl Request {
     /// Who is at the other end of the connection, which may be a proxy.
     pub fn peer(&self) -> SocketAddr {
         self.peer
+    }
+
+    /// Who asks: the peer, or who is behind it if it is a trusted proxy.
+    pub fn client(&self) -> IpAddr {
+        self.client
     }
 
     /// A part of the path by the name that the pattern gives it, decoded and never empty.

@@ -4,7 +4,7 @@
 
 use std::fmt;
 use std::future::Future;
-use std::net::SocketAddr;
+use std::net::IpAddr;
 use std::pin::Pin;
 use std::sync::Arc;
 
@@ -38,7 +38,8 @@ pub trait Gate: Send + Sync + 'static {
     /// Asked before the body is read if a header has the token, else after it, once.
     ///
     /// # Errors
-    /// 401, 403, or 404 for another account's path; 503 if the tokens cannot be looked up.
+    /// 401, 403, or 404 for another account's path; 429 after too many wrong tokens; 503 if the tokens
+    /// cannot be looked up.
     fn admit(&self, asking: Asking<'_>) -> impl Future<Output = Result<Self::Caller, ApiError>> + Send;
 }
 
@@ -53,8 +54,8 @@ pub struct Asking<'a> {
     pub params: &'a Params,
     /// The token, if there is one.
     pub token: Option<&'a Secret>,
-    /// The other end of the connection.
-    pub peer: SocketAddr,
+    /// Who asks: the other end of the connection, or who is behind it if it is a trusted proxy.
+    pub client: IpAddr,
 }
 
 /// What a handler gives back.

@@ -1,46 +1,66 @@
 //! From a token to its principal, on every request.
 //!
-//! Owns: the cache, what happens without a database, and when use is noted. Leaves making and revoking
-//! to `credentials`.
+//! Owns: how long an answer of the database is waited for, what happens without one, and when use is
+//! noted. Leaves making and revoking to `credentials`, who may be let in without an answer to `grace`,
+//! and whether it is of use to ask to `outage`.
 //!
 //! ```text
-//! token ─▶ hash ─▶ cached less than CACHE_TIME ago ─────────────▶ principal
-//!                 └▶ one indexed query ─┬─ good ─▶ cached ─────▶ principal
-//!                                       ├─ unknown, expired, revoked ─▶ error, forgotten
-//!                                       └─ failed ─▶ let in before, GRACE_TIME ─▶ principal
+//! token ─▶ hash ─▶ one indexed query ─┬─ good ─▶ confirmed ─▶ principal
+//!                 │                   ├─ unknown, expired, revoked ─▶ error, forgotten
+//!                 │                   └─ failed, no answer in time ─┐
+//!                 └▶ failed a moment ago, not asked again yet ──────┴▶ confirmed within GRACE_TIME
+//!                                                                       ├─ yes ─▶ principal
+//!                                                                       └─ no ─▶ error
 //! ```
 //!
-//! A query takes some 80 µs, with a hop to the database's thread and back; a busy client sends hundreds
-//! of requests a second with the same token. The cache makes that one query in five seconds. Only good
-//! tokens are in it, so that no stranger can fill it.
+//! Every request asks, some 80 µs with a hop to the database's thread and back: whoever revokes a token
+//! does so in another process or on another machine, and the next request is to know. Nothing but
+//! asking can tell.
+//!
+//! A database that is a bit slow is waited for, or else a revoked token could be let in whenever there
+//! is much to do. But conferences must be controllable when it hangs. So for a token that was good
+//! lately an answer is waited for [`HUNG_AFTER`], which is far beyond what one indexed row ever takes;
+//! from then on it counts as an outage, in which nobody waits. The look-up goes on all the same, and what
+//! comes of it counts: a token that is found revoked then is refused from then on, and that there was an
+//! answer at all ends the outage. Who has nothing but the answer to be let in by waits for it, unless
+//! the outage is known.
+
+#[cfg(test)]
+mod tests;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
+use std::time::Duration;
 
 use dashmap::DashMap;
 use subtle::ConstantTimeEq;
+use tokio::time::timeout;
 
 use super::credentials::{Hash, hash_of, looks_like_a_secret};
-use super::{Credential, CredentialKind, Credentials, Issued, NewCredential, Principal};
-use crate::store::{Clock, CredentialRecord, Store, StoreError};
-
-/// After so many seconds a token is looked up anew: so long a revocation by another process, or
-/// an end that was set by hand in the database, may go unseen.
-pub const CACHE_TIME: i64 = 5;
-
-/// So many seconds a token that was good stays so while the database cannot be asked.
-pub const GRACE_TIME: i64 = 300;
+use super::grace::{Confirmed, Grace};
+use super::outage::{Outage, Probe, Turn};
+use super::{Credential, CredentialKind, Credentials, Issued, MonotonicClock, NewCredential, Principal};
+use crate::store::{Clock, CredentialRecord, Store, StoreError, StoreErrorKind};
 
 /// So many seconds a token is good that a key was exchanged for.
 pub const SHORT_LIVED: u32 = 3600;
 
+/// A look-up that takes longer counts as failed for tokens that were good lately.
+pub const HUNG_AFTER: Duration = Duration::from_secs(2);
+
+/// So long the look-up that finds out whether an outage is over is waited for by its request.
+const PROBE_WAIT: Duration = Duration::from_millis(250);
+
+/// Far beyond the database's own timeouts: a look-up that has not ended by then never will.
+const LOST_AFTER: Duration = Duration::from_secs(15);
+
 /// Between two writes of when tokens were used last.
 const NOTE_EVERY: i64 = 60;
 
-/// More tokens than this are not cached; they cost a query each time.
-const MOST_CACHED: usize = 10_000;
+/// Of more tokens than this it is not noted between two writes that they were used.
+const MOST_NOTED: usize = 100_000;
 
-/// Knows who is asking. Cheap to clone; clones share the cache.
+/// Knows who is asking. Cheap to clone; clones share what they know.
 #[derive(Debug, Clone)]
 pub struct Authenticator(Arc<Inner>);
 
@@ -48,7 +68,10 @@ pub struct Authenticator(Arc<Inner>);
 struct Inner {
     store: Arc<dyn Store>,
     clock: Clock,
-    cache: DashMap<Hash, Cached, foldhash::fast::RandomState>,
+    monotonic: MonotonicClock,
+    waits: Waits,
+    grace: Grace,
+    outage: Arc<Outage>,
     /// Uses not written yet: token id and time.
     used: DashMap<Arc<str>, i64, foldhash::fast::RandomState>,
     /// When uses were written last.
@@ -57,15 +80,18 @@ struct Inner {
     noting: tokio::sync::Mutex<()>,
 }
 
-#[derive(Debug, Clone)]
-struct Cached {
-    principal: Principal,
-    expires: Option<i64>,
-    /// When the database was asked.
-    asked: i64,
+/// How long a request waits for its look-up; shorter in tests.
+#[derive(Debug, Clone, Copy)]
+struct Waits {
+    /// If it has grace.
+    hung: Duration,
+    /// If it probes.
+    probe: Duration,
+    /// If there is nothing else.
+    lost: Duration,
 }
 
-/// Why somebody is not let in. To the client all but the last are one: `invalid_credentials`.
+/// Why somebody is not let in. To the client all but the last two are one: `invalid_credentials`.
 #[derive(Debug, thiserror::Error)]
 pub enum AuthError {
     /// There is no such token or key.
@@ -83,6 +109,12 @@ pub enum AuthError {
         /// Its public id.
         id: String,
     },
+    /// Too many wrong credentials came from there; this one was not asked about.
+    #[error("too many wrong credentials came from this address")]
+    Throttled {
+        /// For so many seconds still.
+        retry_after: u32,
+    },
     /// The database failed.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -92,14 +124,33 @@ impl Authenticator {
     /// An authenticator for the credentials in this store.
     #[must_use]
     pub fn new(store: Arc<dyn Store>, clock: Clock) -> Self {
+        Self::with_clocks(store, clock, MonotonicClock::system())
+    }
+
+    /// Likewise, with a clock of its own for what lasts.
+    #[must_use]
+    pub fn with_clocks(store: Arc<dyn Store>, clock: Clock, monotonic: MonotonicClock) -> Self {
+        let waits = Waits { hung: HUNG_AFTER, probe: PROBE_WAIT, lost: LOST_AFTER };
+        Self::waiting(waits, store, clock, monotonic)
+    }
+
+    fn waiting(waits: Waits, store: Arc<dyn Store>, clock: Clock, monotonic: MonotonicClock) -> Self {
         Self(Arc::new(Inner {
             store,
             clock,
-            cache: DashMap::default(),
+            monotonic,
+            waits,
+            grace: Grace::default(),
+            outage: Arc::default(),
             used: DashMap::default(),
             noted: AtomicI64::new(i64::MIN),
             noting: tokio::sync::Mutex::new(()),
         }))
+    }
+
+    /// The clock of everything that lasts.
+    pub(super) fn monotonic(&self) -> &MonotonicClock {
+        &self.0.monotonic
     }
 
     /// Who sent this token. Must be called within a tokio runtime.
@@ -112,9 +163,14 @@ impl Authenticator {
         }
         let now = self.0.clock.unix_seconds();
         let hash = hash_of(token);
-        let principal = match self.cached(&hash, now, CACHE_TIME) {
-            Some(principal) => principal,
-            None => self.ask(&hash, now).await?,
+        let has_grace = self.0.grace.principal(&hash, now).is_some();
+        let principal = match self.look_up(hash, CredentialKind::Token, now, has_grace).await {
+            Ok(token) => principal_of(&token),
+            // Asked again: another look-up may have found it revoked meanwhile.
+            Err(AuthError::Store(error)) => {
+                self.0.grace.principal(&hash, now).ok_or(AuthError::Store(error))?
+            }
+            Err(refused) => return Err(refused),
         };
         self.note(Arc::clone(&principal.token_id), now);
         Ok(principal)
@@ -129,7 +185,7 @@ impl Authenticator {
             return Err(AuthError::Unknown);
         }
         let now = self.0.clock.unix_seconds();
-        let key = self.good(&hash_of(api_key), CredentialKind::ApiKey, now).await?;
+        let key = self.look_up(hash_of(api_key), CredentialKind::ApiKey, now, false).await?;
         let end = now.saturating_add(SHORT_LIVED.into());
         let expires = key.expires.map_or(end, |expires| expires.min(end));
         let new = NewCredential {
@@ -170,30 +226,59 @@ impl Authenticator {
         Ok(())
     }
 
-    /// A principal that the database confirmed within the last `age` seconds. A clock that was set back
-    /// makes everything old.
-    fn cached(&self, hash: &Hash, now: i64, age: i64) -> Option<Principal> {
-        let cached = self.0.cache.get(hash)?;
-        let fresh = (0..age).contains(&now.saturating_sub(cached.asked));
-        let good = cached.expires.is_none_or(|expires| now < expires);
-        (fresh && good).then(|| cached.principal.clone())
+    /// Asks the database, if it is of use, and waits for the answer as long as it is of use.
+    async fn look_up(
+        &self,
+        hash: Hash,
+        kind: CredentialKind,
+        now: i64,
+        has_grace: bool,
+    ) -> Result<Credential, AuthError> {
+        let Inner { outage, monotonic, waits, .. } = &*self.0;
+        let (probe, patience) = match outage.turn(monotonic.now()) {
+            Turn::Ask => (None, if has_grace { waits.hung } else { waits.lost }),
+            Turn::Probe(probe) => (Some(probe), waits.probe),
+            Turn::NotNow(kind) => {
+                return Err(StoreError::new(kind, "it failed a moment ago and is not asked yet").into());
+            }
+        };
+        let mut asking = Box::pin(self.clone().ask(hash, kind, now, probe));
+        if let Ok(answer) = timeout(patience, &mut asking).await {
+            return answer;
+        }
+        outage.failed(StoreErrorKind::Io, monotonic.now());
+        // What comes of it counts, for this token and for everybody.
+        tokio::spawn(timeout(waits.lost, asking));
+        Err(StoreError::new(StoreErrorKind::Io, format!("no answer in {patience:?}")).into())
     }
 
-    async fn ask(&self, hash: &Hash, now: i64) -> Result<Principal, AuthError> {
-        match self.good(hash, CredentialKind::Token, now).await {
-            Ok(token) => {
-                let principal =
-                    Principal { token_id: token.id.into(), account: token.account, scopes: token.scopes };
-                let cached = Cached { principal: principal.clone(), expires: token.expires, asked: now };
-                self.remember(hash, cached, now);
-                Ok(principal)
+    /// Asks the database, and keeps what follows from the answer.
+    async fn ask(
+        self,
+        hash: Hash,
+        kind: CredentialKind,
+        now: i64,
+        probe: Option<Probe>,
+    ) -> Result<Credential, AuthError> {
+        let Inner { grace, outage, monotonic, .. } = &*self.0;
+        let answer = self.good(&hash, kind, now).await;
+        match &answer {
+            // One damaged row is no outage: else its owner could make one for everybody.
+            Err(AuthError::Store(error)) if error.is_unavailable() => {
+                outage.failed(error.kind(), monotonic.now());
             }
-            Err(AuthError::Store(error)) => self.cached(hash, now, GRACE_TIME).ok_or(AuthError::Store(error)),
-            Err(refused) => {
-                self.0.cache.remove(hash);
-                Err(refused)
-            }
+            _ => outage.answered(),
         }
+        match &answer {
+            Ok(token) if kind == CredentialKind::Token => {
+                let principal = principal_of(token);
+                grace.confirm(hash, Confirmed { principal, expires: token.expires, asked: now });
+            }
+            Ok(_) | Err(AuthError::Store(_)) => {}
+            Err(_) => grace.forget(&hash),
+        }
+        drop(probe);
+        answer
     }
 
     /// The credential with this hash, if it is of this kind and good.
@@ -214,19 +299,13 @@ impl Authenticator {
         Ok(credential)
     }
 
-    fn remember(&self, hash: &Hash, cached: Cached, now: i64) {
-        let cache = &self.0.cache;
-        if cache.len() >= MOST_CACHED {
-            cache.retain(|_, old| now.saturating_sub(old.asked) < GRACE_TIME);
-        }
-        if cache.len() < MOST_CACHED {
-            cache.insert(*hash, cached);
-        }
-    }
-
     /// Costs a request a few atomic operations and one entry; the writing is done beside it.
     fn note(&self, id: Arc<str>, now: i64) {
-        self.0.used.insert(id, now);
+        match self.0.used.get_mut(&id) {
+            Some(mut latest) => *latest = now,
+            None if self.0.used.len() < MOST_NOTED => drop(self.0.used.insert(id, now)),
+            None => {}
+        }
         let noted = self.0.noted.load(Ordering::Relaxed);
         let due = now.saturating_sub(noted) >= NOTE_EVERY;
         let first =
@@ -241,4 +320,8 @@ impl Authenticator {
             });
         }
     }
+}
+
+fn principal_of(token: &Credential) -> Principal {
+    Principal { token_id: token.id.as_str().into(), account: token.account.clone(), scopes: token.scopes }
 }

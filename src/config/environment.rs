@@ -49,6 +49,8 @@ impl Environment {
 
     /// The variable that set a key, or made a section that the file does not have.
     pub(super) fn variable_of(&self, key: &str) -> Option<&str> {
+        // An item of a list came from where the list came from.
+        let key = key.split('[').next().unwrap_or(key);
         self.variables.keys().map(String::as_str).find(|name| {
             let set = key_of(name);
             set.as_deref()

@@ -10,6 +10,7 @@ use std::path::PathBuf;
 use serde::Deserialize;
 use serde::de::{Deserializer, Error};
 
+use super::Network;
 use super::password::{self, PasswordError};
 use crate::secret::Secret;
 use crate::store::url::{self, Engine};
@@ -21,6 +22,8 @@ pub struct Api {
     /// Where to listen, `IP:port`; port 0 takes a free one.
     #[serde(deserialize_with = "listen_address")]
     pub listen: SocketAddr,
+    /// Whose `X-Forwarded-For` is believed; nobody's if it is empty.
+    pub trusted_proxies: Vec<Network>,
     /// Connections at the same time; one more is answered 503 and closed.
     pub max_connections: usize,
     /// The largest request body, in bytes.
@@ -44,6 +47,7 @@ impl Default for Api {
     fn default() -> Self {
         Self {
             listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 8000)),
+            trusted_proxies: Vec::new(),
             max_connections: 1024,
             max_body_bytes: 1 << 20,
             max_header_bytes: 1 << 16,

@@ -2,7 +2,8 @@
 //!
 //! The `config` crate's own would take `"100"` for a number and `1234` for a string. Here a value
 //! of the file must have the type of its key. A value of the environment has no type; it is read
-//! as the type that the key asks for, so a string stays one whatever it looks like.
+//! as the type that the key asks for, so a string stays one whatever it looks like, and a list is what
+//! stands between commas.
 
 use ::config::{Value, ValueKind};
 pub(super) use serde::de::value::Error;
@@ -87,8 +88,13 @@ impl<'de> Deserializer<'de> for Strict {
     fn deserialize_seq<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Error> {
         match self.untyped() {
             None => self.deserialize_any(visitor),
-            Some(_) => {
-                Err(Error::custom("is a list: write it in the file, the environment sets single values"))
+            Some(text) => {
+                let origin = self.0.origin().map(str::to_owned);
+                let parts = text.split(',').map(str::trim).filter(|part| !part.is_empty());
+                let parts = parts
+                    .map(|part| Self(Value::new(origin.as_ref(), ValueKind::String(part.into()))))
+                    .collect::<Vec<_>>();
+                visitor.visit_seq(SeqDeserializer::new(parts.into_iter()))
             }
         }
     }

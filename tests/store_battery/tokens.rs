@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use convened::auth::{
-    Access, AuthError, Authenticator, CACHE_TIME, CredentialKind, Credentials, GRACE_TIME, Issued,
-    NewCredential, SHORT_LIVED, Scope, Scopes,
+    Access, AuthError, Authenticator, CredentialKind, Credentials, GRACE_TIME, Issued, NewCredential,
+    SHORT_LIVED, Scope, Scopes,
 };
 
 use crate::Stage;
@@ -109,14 +109,11 @@ pub(crate) async fn an_expired_token_is_refused_from_that_second_on(stage: &Stag
     }
 }
 
-pub(crate) async fn a_revocation_elsewhere_counts_when_the_cache_has_run_out(stage: &Stage) {
+pub(crate) async fn a_revocation_elsewhere_counts_for_the_next_request(stage: &Stage) {
     let issued = stage.issue(CredentialKind::Token, None).await;
     let authenticator = stage.authenticator();
     authenticator.authenticate(issued.secret.expose()).await.expect("let in");
     assert!(stage.credentials().revoke(&issued.credential.id).await.expect("revoked"));
-    stage.time_goes_by(CACHE_TIME.unsigned_abs() - 1);
-    authenticator.authenticate(issued.secret.expose()).await.expect("cached still");
-    stage.time_goes_by(1);
     let error = authenticator.authenticate(issued.secret.expose()).await.expect_err("revoked");
     assert!(matches!(error, AuthError::Revoked { .. }), "{error:?}");
     let first = stage.credentials().list().await.expect("a list")[0].revoked;
@@ -125,12 +122,24 @@ pub(crate) async fn a_revocation_elsewhere_counts_when_the_cache_has_run_out(sta
     assert_eq!(stage.credentials().list().await.expect("a list")[0].revoked, first);
 }
 
+pub(crate) async fn what_was_revoked_stays_so_without_a_database(stage: &Stage) {
+    let issued = stage.issue(CredentialKind::Token, None).await;
+    let authenticator = stage.authenticator();
+    authenticator.authenticate(issued.secret.expose()).await.expect("let in");
+    assert!(stage.credentials().revoke(&issued.credential.id).await.expect("revoked"));
+    authenticator.authenticate(issued.secret.expose()).await.expect_err("revoked");
+    stage.store.close().await;
+    let error = authenticator.authenticate(issued.secret.expose()).await.expect_err("not known any more");
+    assert!(matches!(error, AuthError::Store(_)), "{error:?}");
+}
+
 pub(crate) async fn a_revoked_key_takes_its_tokens_along(stage: &Stage) {
     let key = stage.issue(CredentialKind::ApiKey, None).await;
     let token = stage.authenticator().exchange(key.secret.expose()).await.expect("exchanged");
     let bystander = stage.issue(CredentialKind::Token, None).await;
-    assert!(stage.credentials().revoke(&key.credential.id).await.expect("revoked"));
     let authenticator = stage.authenticator();
+    authenticator.authenticate(token.secret.expose()).await.expect("good until then");
+    assert!(stage.credentials().revoke(&key.credential.id).await.expect("revoked"));
     let error = authenticator.authenticate(token.secret.expose()).await.expect_err("revoked with it");
     assert!(matches!(error, AuthError::Revoked { .. }), "{error:?}");
     let error = authenticator.exchange(key.secret.expose()).await.expect_err("revoked");
