@@ -8,6 +8,8 @@
 //!                       └▶ API key ─▶ exchange ─▶ token ─┘
 //! ```
 //!
+//! What a client sends goes through the [`Guard`], which knows where it came from.
+//!
 //! Secrets are 256 random bits, so a plain SHA-256 of them is as good as a slow hash: there is nothing
 //! to guess. What is looked up, in the database and among those let in lately, is that hash. How long a
 //! look-up takes may tell something about the hash, but nobody can choose a secret by the beginning of
@@ -24,6 +26,7 @@
 mod authenticator;
 mod credentials;
 mod grace;
+mod guard;
 mod monotonic;
 mod outage;
 mod principal;
@@ -35,6 +38,7 @@ pub use crate::store::{AccountId, CredentialKind, InvalidAccountId};
 pub use authenticator::{AuthError, Authenticator, HUNG_AFTER, SHORT_LIVED};
 pub use credentials::{Credential, Credentials, Issued, NewCredential};
 pub use grace::GRACE_TIME;
+pub use guard::Guard;
 pub use monotonic::MonotonicClock;
 pub use principal::{Access, Principal};
 pub use scopes::{InvalidScopes, Scope, Scopes};

@@ -18,5 +18,7 @@ mod lists;
 mod outages;
 #[path = "rest/realtime.rs"]
 mod realtime;
+#[path = "rest/throttle.rs"]
+mod throttle;
 #[path = "rest/tokens.rs"]
 mod tokens;

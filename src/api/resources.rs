@@ -27,10 +27,11 @@ mod tokens;
 mod view;
 mod whose;
 
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use super::{ApiError, Router, health};
-use crate::auth::{AccountId, Authenticator};
+use crate::auth::{AccountId, AuthError, Guard};
 use crate::config;
 use crate::documents::{DocumentError, Documents};
 use crate::registry::Registry;
@@ -49,7 +50,7 @@ pub struct Context {
     /// Conference documents.
     pub documents: Documents,
     /// Tokens and keys.
-    pub authenticator: Authenticator,
+    pub guard: Guard,
     /// Asked whether it answers.
     pub store: Arc<dyn Store>,
     /// Whose conferences without a tag are.
@@ -75,6 +76,15 @@ pub fn router() -> Result<Router<Context>, super::RouterError> {
         .chain(nodes::routes())
         .chain(ready::routes());
     Router::new(routes)
+}
+
+/// What somebody is told who is not let in, and what the log is told.
+fn not_let_in(error: AuthError, client: IpAddr) -> ApiError {
+    match error {
+        AuthError::Store(error) => error.into(),
+        AuthError::Throttled { retry_after } => ApiError::too_many_requests(retry_after),
+        wrong => ApiError::invalid_credentials().with_private(format_args!("{wrong}, sent by {client}")),
+    }
 }
 
 impl From<StoreError> for ApiError {

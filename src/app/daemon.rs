@@ -10,7 +10,7 @@ use tokio_util::sync::CancellationToken;
 use super::database;
 use crate::api::resources::{self, Context, Owners};
 use crate::api::{self, Api, Server, Stopped};
-use crate::auth::{AccountId, Authenticator};
+use crate::auth::{AccountId, Authenticator, Guard, MonotonicClock};
 use crate::cli::Failure;
 use crate::config::Config;
 use crate::documents::Documents;
@@ -39,6 +39,14 @@ impl Daemon {
     /// # Errors
     /// If the database cannot be opened, or the address is taken.
     pub async fn start(config: &Config) -> Result<Self, Failure> {
+        Self::start_by(config, MonotonicClock::system()).await
+    }
+
+    /// Likewise; the clock tells how long wrong credentials count and how long the database failed.
+    ///
+    /// # Errors
+    /// As [`Daemon::start`].
+    pub async fn start_by(config: &Config, monotonic: MonotonicClock) -> Result<Self, Failure> {
         // Everything that may fail comes before the first task.
         let default_account = default_account(config)?;
         let router = resources::router().map_err(anyhow::Error::new)?;
@@ -69,7 +77,7 @@ impl Daemon {
             registry,
             switchboard,
             documents: Documents::new(store.clone(), clock.clone()),
-            authenticator: Authenticator::new(store.clone(), clock),
+            guard: Guard::new(Authenticator::with_clocks(store.clone(), clock, monotonic)),
             store: store.clone(),
             default_account,
             owners: Owners::default(),
@@ -108,7 +116,7 @@ impl Daemon {
         for node in self.nodes {
             node.ended().await;
         }
-        if let Err(error) = self.context.authenticator.flush_last_used().await {
+        if let Err(error) = self.context.guard.authenticator().flush_last_used().await {
             tracing::warn!("when tokens were used last is not noted: {error}");
         }
         self.store.close().await;

@@ -91,7 +91,7 @@ struct Waits {
     lost: Duration,
 }
 
-/// Why somebody is not let in. To the client all but the last are one: `invalid_credentials`.
+/// Why somebody is not let in. To the client all but the last two are one: `invalid_credentials`.
 #[derive(Debug, thiserror::Error)]
 pub enum AuthError {
     /// There is no such token or key.
@@ -108,6 +108,12 @@ pub enum AuthError {
     Revoked {
         /// Its public id.
         id: String,
+    },
+    /// Too many wrong credentials came from there; this one was not asked about.
+    #[error("too many wrong credentials came from this address")]
+    Throttled {
+        /// For so many seconds still.
+        retry_after: u32,
     },
     /// The database failed.
     #[error(transparent)]
@@ -140,6 +146,11 @@ impl Authenticator {
             noted: AtomicI64::new(i64::MIN),
             noting: tokio::sync::Mutex::new(()),
         }))
+    }
+
+    /// The clock of everything that lasts.
+    pub(super) fn monotonic(&self) -> &MonotonicClock {
+        &self.0.monotonic
     }
 
     /// Who sent this token. Must be called within a tokio runtime.

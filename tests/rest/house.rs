@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use convened::app::Daemon;
-use convened::auth::{CredentialKind, Credentials, NewCredential, Scope, Secret};
+use convened::auth::{CredentialKind, Credentials, MonotonicClock, NewCredential, Scope, Secret};
 use convened::config::{Config, Node};
 use convened::registry::NodeCondition;
 use convened::sim::switch::{Switch, SwitchOptions};
@@ -45,6 +45,15 @@ impl House {
 
     /// Beside these switches, whatever they do.
     pub(crate) async fn beside(switches: Vec<Switch>, change: impl FnOnce(&mut Config)) -> Self {
+        Self::by(MonotonicClock::system(), switches, change).await
+    }
+
+    /// Likewise; the clock tells how long wrong credentials count.
+    pub(crate) async fn by(
+        clock: MonotonicClock,
+        switches: Vec<Switch>,
+        change: impl FnOnce(&mut Config),
+    ) -> Self {
         let folder = tempfile::tempdir().expect("a folder");
         let mut config = Config::default();
         config.api.listen = ([127, 0, 0, 1], 0).into();
@@ -57,7 +66,7 @@ impl House {
             config.node.push(node);
         }
         change(&mut config);
-        let daemon = Daemon::start(&config).await.expect("the daemon starts");
+        let daemon = Daemon::start_by(&config, clock).await.expect("the daemon starts");
         Self { daemon, switches, folder }
     }
 

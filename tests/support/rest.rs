@@ -16,7 +16,7 @@ use tokio::time::timeout;
 pub const PATIENCE: Duration = Duration::from_secs(40);
 
 /// Statuses and messages of refusals, as the contract lists them.
-const REFUSALS: [(u16, &[&str]); 15] = [
+const REFUSALS: [(u16, &[&str]); 16] = [
     (400, &["validation_error", "invalid_request"]),
     (401, &["invalid_credentials"]),
     (403, &["forbidden"]),
@@ -28,6 +28,7 @@ const REFUSALS: [(u16, &[&str]); 15] = [
     (412, &["precondition_failed"]),
     (413, &["request_entity_too_large"]),
     (415, &["unsupported_media_type"]),
+    (429, &["too_many_requests"]),
     (500, &["internal_error"]),
     (502, &["switch_error"]),
     (503, &["switch_unavailable", "datastore_unavailable", "shutting_down"]),
@@ -200,6 +201,10 @@ impl Answer {
         let known = REFUSALS.iter().find(|(status, _)| *status == self.status.as_u16());
         let known = known.unwrap_or_else(|| panic!("a status that is not in the contract: {}", self.text()));
         assert!(known.1.contains(&self.message().as_str()), "{}", self.text());
+        if self.status == StatusCode::TOO_MANY_REQUESTS {
+            let seconds = self.header("retry-after").and_then(|seconds| seconds.parse::<u32>().ok());
+            assert!(seconds.is_some_and(|seconds| (1..=60).contains(&seconds)), "{}", self.text());
+        }
         if self.status == StatusCode::SERVICE_UNAVAILABLE && self.message() == "switch_unavailable" {
             assert!(self.header("retry-after").is_some(), "{}", self.text());
         }

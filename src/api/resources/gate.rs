@@ -1,8 +1,8 @@
 //! Who may pass: tokens to callers.
 
-use super::Context;
+use super::{Context, not_let_in};
 use crate::api::{Access, ApiError, Asking, Gate};
-use crate::auth::{self, AccountId, AuthError, Principal, Scope};
+use crate::auth::{self, AccountId, Principal, Scope};
 
 /// Who asks.
 #[derive(Debug, Clone)]
@@ -33,11 +33,8 @@ impl Gate for Context {
             return Ok(Caller { principal: None, account: None });
         }
         let token = asking.token.ok_or_else(ApiError::invalid_credentials)?;
-        let principal = match self.authenticator.authenticate(token.expose()).await {
-            Ok(principal) => principal,
-            Err(AuthError::Store(error)) => return Err(error.into()),
-            Err(error) => return Err(ApiError::invalid_credentials().with_private(error)),
-        };
+        let admitted = self.guard.authenticate(token.expose(), asking.client).await;
+        let principal = admitted.map_err(|error| not_let_in(error, asking.client))?;
         let scope = match asking.access {
             Access::Read => Scope::Read,
             Access::Control => Scope::Control,

@@ -5,9 +5,8 @@ use std::sync::Arc;
 use http::Method;
 use serde_json::{Value, json};
 
-use super::{Caller, Context};
+use super::{Caller, Context, not_let_in};
 use crate::api::{Access, ApiError, Request, Response, Route};
-use crate::auth::AuthError;
 
 pub(super) fn routes() -> Vec<Route<Context>> {
     vec![Route::new(Method::PUT, "/v2/api_auth", "api_auth", Access::Open, exchange)]
@@ -17,11 +16,8 @@ async fn exchange(context: Arc<Context>, _caller: Caller, request: Request) -> R
     let Some(Value::String(key)) = request.data()?.get("api_key") else {
         return Err(ApiError::invalid_request("there is no `api_key` in `data`, or it is no string"));
     };
-    let issued = match context.authenticator.exchange(key).await {
-        Ok(issued) => issued,
-        Err(AuthError::Store(error)) => return Err(error.into()),
-        Err(error) => return Err(ApiError::invalid_credentials().with_private(error)),
-    };
+    let client = request.client();
+    let issued = context.guard.exchange(key, client).await.map_err(|error| not_let_in(error, client))?;
     let account = issued.credential.account.as_ref();
     let data = json!({ "account_id": account, "is_superuser": account.is_none() });
     Ok(Response::created(&data)?.auth_token(issued.secret))
