@@ -14,7 +14,7 @@ use serde_json::Map;
 use tokio::task::JoinError;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
-use tracing::{Instrument, Span, debug, debug_span, error, field, warn};
+use tracing::{Instrument, Span, debug, debug_span, error, field, info, warn};
 
 use super::connection::Errand;
 use super::forwarded::TrustedProxies;
@@ -242,6 +242,10 @@ fn log_refusal(refusal: &ApiError, id: &str) {
         // Something else than the program and the client is at fault, and there is more to say of it.
         _ if status > 500 && refusal.private().is_some() => {
             warn!(request_id = id, status, refusal = public, "{private}");
+        }
+        // A wrong credential; the throttle keeps these from filling the log.
+        StatusCode::UNAUTHORIZED if refusal.private().is_some() => {
+            info!(request_id = id, status, refusal = public, "{private}");
         }
         // Any client can cause these as often as it likes.
         _ => debug!(request_id = id, status, refusal = public, "{private}"),

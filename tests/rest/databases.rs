@@ -89,8 +89,9 @@ impl Stage {
         let list = owner.get("conferences").await.ok();
         let ids: Vec<&Value> = list.as_array().expect("a list").iter().map(|line| &line["id"]).collect();
         assert_eq!(ids.len(), 3, "{ids:?}");
+        // Somebody new: whether tokens can be looked up again is found out by one asker a second.
         let client = self.house.client(Some(ACCOUNT), &ALL).await;
-        client.get("conferences").await.ok();
+        client.until("conferences", |answer| answer.status == 200).await;
         Rest::new(owner.address, ACCOUNT, None).get("/readyz").await.ok();
     }
 }

@@ -257,6 +257,9 @@ async fn a_block_is_logged_once_when_it_begins_and_once_when_it_is_over() {
     let writer = lines.clone();
     let logging = tracing_subscriber::fmt().with_ansi(false).with_writer(move || writer.clone()).finish();
     let _logging = tracing::subscriber::set_default(logging);
+    // As long as there is only one, tracing asks the thread that comes by a line first whether anybody
+    // wants it; that may be another test's, which has none. With two it asks all there are.
+    let _second = tracing::Dispatch::new(tracing_subscriber::registry());
     let stage = Stage::new().await;
     stage.block().await;
     for _ in 0..5 {
