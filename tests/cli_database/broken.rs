@@ -34,60 +34,96 @@ fn changed(file: &str, line: usize, change: impl FnOnce(&str) -> String) -> Vec<
     (lines.join("\n") + "\n").into_bytes()
 }
 
+/// What is changed in which line, and what is said about it.
+struct Wrong {
+    line: usize,
+    from: String,
+    to: String,
+    told: String,
+}
+
+fn wrong(line: usize, from: &str, to: &str, told: &str) -> Wrong {
+    Wrong { line, from: from.to_owned(), to: to.to_owned(), told: told.to_owned() }
+}
+
+fn wrong_documents() -> Vec<Wrong> {
+    let big = format!(r#""name":"room 2","x":"{}""#, "x".repeat(200 * 1024));
+    let wide = "w".repeat(2 << 20);
+    vec![
+        wrong(
+            1,
+            "convened_export\":1",
+            "convened_export\":2",
+            "is of format 2, and this program knows only 1",
+        ),
+        wrong(1, "convened_export", "convened", "is not the header of an export"),
+        wrong(1, "\"version\"", "\"wersion\"", "unknown field `wersion`"),
+        wrong(2, "{\"document\"", "document", "is no JSON: expected value at column 1"),
+        wrong(3, "\"document\"", "\"dokument\"", "unknown variant `dokument`"),
+        wrong(3, "\"created\"", "\"kreated\"", "document.kreated: unknown field `kreated`"),
+        wrong(3, ",\"modified\":63000000001", "", "document: missing field `modified`"),
+        wrong(3, "63000000000", "\"noon\"", "document.created: invalid type"),
+        wrong(3, "63000000000", "-1", "created: a time is expected"),
+        wrong(3, "\"acme\"", "\"a b\"", "document.account: an account id has"),
+        wrong(3, "\"id\":\"0", "\"id\":\"G", "id: 32 lower-case hex digits are expected"),
+        wrong(3, "\"id\":\"0", "\"id\":\"", "id: 32 lower-case hex digits are expected"),
+        wrong(3, "\"revision\":\"3-", "\"revision\":\"03-", "revision: a number, a hyphen and 32"),
+        wrong(3, "\"revision\":\"3-", "\"revision\":\"", "revision: a number, a hyphen and 32"),
+        wrong(3, "\"room 2\"", "7", "text.name: Value must be of type string"),
+        wrong(3, "\"200\"", "\"two\"", "text.conference_numbers.0: String must match"),
+        wrong(3, "\"200\"", "\"200\",\"200\"", "text.conference_numbers.1: Number stands twice"),
+        wrong(3, "\"room 2\"", "\"room 2\",\"revision\":\"1\"", "text.revision: Key is never stored"),
+        wrong(3, "\"room 2\"", "\"room 2\",\"_x\":1", "text._x: Key is never stored"),
+        wrong(3, "\"text\":", "\"text\":[],\"t\":", "document.t: unknown field `t`"),
+        wrong(3, "\"name\":\"room 2\"", &big, "text: Value must not be larger than 131072 bytes"),
+        wrong(3, "\"room 2\"", &format!("\"{wide}\""), "is longer than 1 MiB"),
+        wrong(3, "}}}", "}}} {}", "is no JSON: trailing characters"),
+        wrong(3, "\"200\"", "\"100\"", &format!("the number 100 is in use by document {:032x}", 1)),
+        wrong(3, "\"200\"", "\"900\"", &format!("the number 900 is in use by document {:032x}", 99)),
+        wrong(4, "0003\",\"acc", "0063\",\"acc", "is there already with another revision"),
+    ]
+}
+
+fn wrong_credentials() -> Vec<Wrong> {
+    let hash = "07".repeat(32);
+    vec![
+        wrong(5, &hash, "07", "credential 000000000007: hash: 64 lower-case hex digits are expected"),
+        wrong(5, "0707", "070G", "hash: 64 lower-case hex digits are expected"),
+        wrong(5, "\"api_key\"", "\"key\"", "kind: token or api_key is expected"),
+        wrong(5, "control,read", "everything", "scopes: not a list of scopes"),
+        wrong(5, "\"id\":\"0", "\"id\":\"", "id: 12 lower-case hex digits are expected"),
+        wrong(5, ",\"revoked\":null", "", "credential: missing field `revoked`"),
+        wrong(
+            5,
+            "\"id\":\"000000000007",
+            "\"id\":\"000000000009",
+            "line 6: credential 000000000008: the key",
+        ),
+        wrong(6, &"08".repeat(32), &hash, "credential 000000000008: another credential has the same hash"),
+        wrong(
+            7,
+            "\"documents\":3",
+            "\"documents\":4",
+            "tells of 4 documents and 2 credentials, but 3 documents",
+        ),
+        wrong(7, "\"credentials\":2", "\"credentials\":1", "but 3 documents and 2 credentials were read"),
+    ]
+}
+
 #[tokio::test]
 async fn each_wrong_line_is_told_with_its_number_and_field() {
     let source = source().await;
     let (site, before) = target().await;
-    let hash = "07".repeat(32);
-    let big = format!(r#""name":"room 2","x":"{}""#, "x".repeat(200 * 1024));
-    let wide = "w".repeat(2 << 20);
-    for (line, from, to, told) in [
-        (1, "convened_export\":1", "convened_export\":2", "is of format 2, and this program knows only 1"),
-        (1, "convened_export", "convened", "is not the header of an export"),
-        (1, "\"version\"", "\"wersion\"", "unknown field `wersion`"),
-        (2, "{\"document\"", "document", "is no JSON: expected value at column 1"),
-        (3, "\"document\"", "\"dokument\"", "unknown variant `dokument`"),
-        (3, "\"created\"", "\"kreated\"", "document.kreated: unknown field `kreated`"),
-        (3, ",\"modified\":63000000001", "", "document: missing field `modified`"),
-        (3, "63000000000", "\"noon\"", "document.created: invalid type"),
-        (3, "63000000000", "-1", "created: a time is expected"),
-        (3, "\"acme\"", "\"a b\"", "document.account: an account id has"),
-        (3, "\"id\":\"0", "\"id\":\"G", "id: 32 lower-case hex digits are expected"),
-        (3, "\"id\":\"0", "\"id\":\"", "id: 32 lower-case hex digits are expected"),
-        (3, "\"revision\":\"3-", "\"revision\":\"03-", "revision: a number, a hyphen and 32"),
-        (3, "\"revision\":\"3-", "\"revision\":\"", "revision: a number, a hyphen and 32"),
-        (3, "\"room 2\"", "7", "text.name: Value must be of type string"),
-        (3, "\"200\"", "\"two\"", "text.conference_numbers.0: String must match"),
-        (3, "\"200\"", "\"200\",\"200\"", "text.conference_numbers.1: Number stands twice"),
-        (3, "\"room 2\"", "\"room 2\",\"revision\":\"1\"", "text.revision: Key is never stored"),
-        (3, "\"room 2\"", "\"room 2\",\"_x\":1", "text._x: Key is never stored"),
-        (3, "\"text\":", "\"text\":[],\"t\":", "document.t: unknown field `t`"),
-        (3, "\"name\":\"room 2\"", &big, "text: Value must not be larger than 131072 bytes"),
-        (3, "\"room 2\"", &format!("\"{wide}\""), "is longer than 1 MiB"),
-        (3, "}}}", "}}} {}", "is no JSON: trailing characters"),
-        (3, "\"200\"", "\"100\"", &format!("the number 100 is in use by document {:032x}", 1)),
-        (3, "\"200\"", "\"900\"", &format!("the number 900 is in use by document {:032x}", 99)),
-        (4, "0003\",\"acc", "0063\",\"acc", "is there already with another revision"),
-        (5, &hash, "07", "credential 000000000007: hash: 64 lower-case hex digits are expected"),
-        (5, "0707", "070G", "hash: 64 lower-case hex digits are expected"),
-        (5, "\"api_key\"", "\"key\"", "kind: token or api_key is expected"),
-        (5, "control,read", "everything", "scopes: not a list of scopes"),
-        (5, "\"id\":\"0", "\"id\":\"", "id: 12 lower-case hex digits are expected"),
-        (5, ",\"revoked\":null", "", "credential: missing field `revoked`"),
-        (5, "\"id\":\"000000000007", "\"id\":\"000000000009", "line 6: credential 000000000008: the key"),
-        (6, &"08".repeat(32), &hash, "credential 000000000008: another credential has the same hash"),
-        (7, "\"documents\":3", "\"documents\":4", "tells of 4 documents and 2 credentials, but 3 documents"),
-        (7, "\"credentials\":2", "\"credentials\":1", "but 3 documents and 2 credentials were read"),
-    ] {
+    for Wrong { line, from, to, told } in wrong_documents().into_iter().chain(wrong_credentials()) {
         let input = changed(&source, line, |text| {
-            assert!(text.contains(from), "{from} in {text}");
-            text.replace(from, to)
+            assert!(text.contains(&from), "{from} in {text}");
+            text.replace(&from, &to)
         });
         for dry in ["", " --dry-run"] {
             let said = site.run_with(&format!("import{dry}"), &input).failed(1);
             let place = if told.starts_with("line ") { String::new() } else { format!("line {line}: ") };
             assert!(said.starts_with("convened: standard input: "), "{said}");
-            assert!(said.contains(&place) && said.contains(told), "{told}:\n{said}");
+            assert!(said.contains(&place) && said.contains(&told), "{told}:\n{said}");
             assert!(said.len() < 1000, "{} bytes", said.len());
         }
         assert_eq!(site.exported(), before, "{told}");

@@ -3,16 +3,14 @@
 use std::fs;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::process::{Child, Command, Stdio};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use convened::store::{Exported, Store};
 use serde_json::json;
 use sqlx::sqlite::SqliteConnectOptions;
 use sqlx::{ConnectOptions, Executor};
 
-use crate::site::{Site, document, ended};
-
-const PATIENCE: Duration = Duration::from_secs(60);
+use crate::site::{PATIENCE, Site, document, ended};
 
 /// More than a pipe holds.
 fn many() -> Vec<Exported> {
@@ -81,7 +79,12 @@ async fn an_export_that_fails_leaves_the_file_of_the_last_one_and_no_other() {
         assert_eq!(site.others(), ["all.jsonl"]);
         assert_eq!(fs::read_to_string(site.path("all.jsonl")).expect("read"), "the last one");
     }
-    other.execute("UPDATE documents SET text = '{}'").await.expect("changed");
+    other.execute("UPDATE documents SET text = '{}', account_id = 'no account'").await.expect("changed");
+    let said = site.run("export --output @all.jsonl").failed(1);
+    assert!(said.contains("nothing is exported: the database is damaged: "), "{said}");
+    assert_eq!(site.others(), ["all.jsonl"]);
+    assert_eq!(fs::read_to_string(site.path("all.jsonl")).expect("read"), "the last one");
+    other.execute("UPDATE documents SET account_id = 'acme'").await.expect("changed");
     site.run("export --output @all.jsonl").ok();
     assert!(fs::read_to_string(site.path("all.jsonl")).expect("read").ends_with("\"credentials\":0}}\n"));
 }
@@ -91,8 +94,9 @@ fn an_output_that_cannot_be_written_is_named() {
     let site = Site::new();
     let said = site.run("export --output @none/all.jsonl").failed(1);
     assert!(said.contains("none/all.jsonl: the export is not whole: "), "{said}");
-    let said = site.run("export --output /dev/null").failed(2);
-    assert!(said.contains("--output /dev/null: is not a regular file"), "{said}");
+    assert!(Command::new("mkfifo").arg(site.path("pipe")).status().expect("mkfifo").success());
+    let said = site.run("export --output @pipe").failed(2);
+    assert!(said.contains("pipe: is not a regular file; leave the option out"), "{said}");
     let full = fs::OpenOptions::new().write(true).open("/dev/full").expect("a full device");
     let child = site.command("export").stdout(Stdio::from(full)).spawn().expect("it starts");
     let said = ended(child).failed(1);

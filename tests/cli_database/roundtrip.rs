@@ -88,7 +88,8 @@ async fn a_dry_run_finds_what_the_import_would_find_also_between_distant_lines()
     assert!(tried.err.contains("0 new, 702 unchanged"), "{}", tried.err);
 }
 
-/// A writer that counts two documents up, one after the other. Of one moment they differ by one at most.
+/// A writer that counts two documents and a credential up, one after the other. Of one moment they differ
+/// by one at most.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_export_beside_a_daemon_that_writes_is_of_one_moment() {
     let site = Site::new();
@@ -96,6 +97,7 @@ async fn an_export_beside_a_daemon_that_writes_is_of_one_moment() {
         (0..3_000).map(|n| document(n, json!({"x": "x".repeat(1_000)}).to_string(), None)).collect();
     all[0] = document(0, r#"{"count":0}"#.into(), None);
     all[2_999] = document(2_999, r#"{"count":0}"#.into(), None);
+    all.push(counted(0));
     site.keep(&all).await;
     let store = Arc::new(site.store().await);
     let (stop, writes) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicU64::new(0)));
@@ -105,9 +107,9 @@ async fn an_export_beside_a_daemon_that_writes_is_of_one_moment() {
             let mut count = 0;
             while !stop.load(Ordering::SeqCst) {
                 count += 1;
+                let document = |n| document(n, json!({"count": count}).to_string(), None);
                 // The one that is read last is written first.
-                for n in [2_999, 0] {
-                    let one = document(n, json!({"count": count}).to_string(), None);
+                for one in [counted(count), document(2_999), document(0)] {
                     store.import(&[one], true).await.expect("written");
                     writes.fetch_add(1, Ordering::SeqCst);
                 }
@@ -123,13 +125,22 @@ async fn an_export_beside_a_daemon_that_writes_is_of_one_moment() {
         // More than the one that may have been over when the export began.
         beside += u32::from(writes.load(Ordering::SeqCst) > before + 1);
         let lines: Vec<Value> = run.lines().map(|line| serde_json::from_str(line).expect("a line")).collect();
-        assert_eq!(lines.len(), 3_001);
+        assert_eq!(lines.len(), 3_002);
         let count = |line: usize| lines[line]["document"]["text"]["count"].as_u64().expect("a count");
         let (first, last) = (count(0), count(2_999));
-        assert!(last == first || last == first + 1, "{first} and {last} are not of one moment");
+        let name = lines[3_000]["credential"]["name"].as_str().expect("a name");
+        let credential: u64 = name.parse().expect("a count");
+        let in_order = first <= last && last <= credential && credential <= first + 1;
+        assert!(in_order, "{first}, {last} and {credential} are not of one moment");
     }
     stop.store(true, Ordering::SeqCst);
     writing.await.expect("stopped");
+}
+
+fn counted(count: u64) -> Exported {
+    let Exported::Credential(mut credential) = credential(7, None) else { panic!("a credential") };
+    credential.name = count.to_string();
+    Exported::Credential(credential)
 }
 
 /// Any JSON, with white space in any place where it may be.

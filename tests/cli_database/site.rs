@@ -3,12 +3,17 @@
 use std::io::Write;
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
+use std::sync::mpsc::{self, RecvTimeoutError};
+use std::time::Duration;
 
 use convened::store::{
     AccountId, CredentialKind, CredentialRecord, DocumentRecord, Exported, Imported, NumberRole, NumberUse,
     SqliteSettings, SqliteStore, Store,
 };
 use tempfile::TempDir;
+
+/// No command here takes nearly as long.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
 
 /// One installation.
 pub(crate) struct Site {
@@ -124,8 +129,18 @@ impl Site {
     }
 }
 
+/// Waits for the end; what does not end is ended, and has no code then.
 pub(crate) fn ended(child: Child) -> Ended {
+    let pid = child.id().to_string();
+    let (over, is_over) = mpsc::channel::<()>();
+    let watch = std::thread::spawn(move || {
+        if is_over.recv_timeout(PATIENCE) == Err(RecvTimeoutError::Timeout) {
+            Command::new("kill").args(["-s", "KILL", &pid]).status().expect("kill");
+        }
+    });
     let output = child.wait_with_output().expect("it ends");
+    drop(over);
+    watch.join().expect("watched");
     let err = String::from_utf8(output.stderr).expect("text");
     Ended { code: output.status.code(), out: output.stdout, err }
 }
