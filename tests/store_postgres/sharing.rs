@@ -5,6 +5,9 @@ use std::sync::Arc;
 use convened::documents::{Condition, DocumentError, DocumentQuery};
 use convened::store::{PostgresStore, Store};
 use futures_util::future::join_all;
+use rand::rngs::StdRng;
+use rand::seq::SliceRandom;
+use rand::{RngExt, SeedableRng};
 use serde_json::json;
 
 use super::postgres::Postgres;
@@ -81,6 +84,45 @@ async fn documents_that_swap_numbers_in_circles_never_wait_for_each_other() {
     numbers.sort();
     numbers.dedup();
     assert_eq!(numbers.len(), 4, "no number twice: {stored:?}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn whoever_writes_the_same_numbers_in_another_order_is_refused_or_not_but_never_stuck() {
+    let server = Postgres::shared().await;
+    let url = server.database().await;
+    let daemons = [open(&url).await.1, open(&url).await.1];
+    let seed: u64 = rand::random();
+    println!("seed {seed}");
+    let writers = (0..8).map(|writer| {
+        let (daemon, mut random) = (daemons[writer % 2].clone(), StdRng::seed_from_u64(seed + writer as u64));
+        tokio::spawn(async move {
+            let (mut made, free) = (Vec::<String>::new(), Condition::default());
+            for _ in 0..60 {
+                let mut numbers: Vec<String> = (0..30).map(|number: u32| number.to_string()).collect();
+                numbers.shuffle(&mut random);
+                numbers.truncate(4);
+                let body = json!({ "conference_numbers": numbers });
+                let outcome = match (made.pop(), random.random_range(0..3)) {
+                    (Some(id), 0) => daemon.delete(&account(), &id, &free).await,
+                    (Some(id), 1) => {
+                        let replaced = daemon.replace(&account(), &id, body, &free).await;
+                        made.push(id);
+                        replaced
+                    }
+                    (id, _) => {
+                        made.extend(id);
+                        let created = daemon.create(&account(), body).await;
+                        made.extend(created.as_ref().ok().map(|document| document.id.clone()));
+                        created
+                    }
+                };
+                assert!(matches!(outcome, Ok(_) | Err(DocumentError::NumbersInUse(_))), "{outcome:?}");
+            }
+        })
+    });
+    for writer in join_all(writers).await {
+        writer.expect("none was stuck");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 use deadpool::Runtime;
 use deadpool::managed::{Manager, Metrics, Object, Pool, PoolError, QueueMode, RecycleResult};
 use sqlx::postgres::PgConnectOptions;
-use sqlx::{Connection, PgConnection};
+use sqlx::{AssertSqlSafe, Connection, PgConnection, SqlSafeStr, SqlStr};
 use tokio::sync::OnceCell;
 use tokio::time::timeout;
 
@@ -100,9 +100,17 @@ impl Connections {
 
     /// A transaction to write with.
     pub(super) async fn begin(&self) -> Result<Transaction<'_>, StoreError> {
+        self.begin_by("BEGIN".into_sql_str()).await
+    }
+
+    /// The same with a first statement of ours, in one message.
+    pub(super) async fn begin_with(&self, statement: &str) -> Result<Transaction<'_>, StoreError> {
+        self.begin_by(AssertSqlSafe(format!("BEGIN; {statement}")).into_sql_str()).await
+    }
+
+    async fn begin_by(&self, statements: SqlStr) -> Result<Transaction<'_>, StoreError> {
         let mut session = self.session().await?;
-        let begun = self.within(run(session.connection(), "BEGIN")).await;
-        match begun {
+        match self.within(run(session.connection(), statements)).await {
             Ok(()) => Ok(Transaction(session)),
             Err(error) => Err(session.failed(error)),
         }
@@ -247,7 +255,7 @@ impl Transaction<'_> {
             // The refusal stands, whether or not the connection can be used again.
             Err(_) => {
                 let undone: Result<(), StoreError> =
-                    connections.within(run(session.connection(), "ROLLBACK")).await;
+                    connections.within(run(session.connection(), "ROLLBACK".into_sql_str())).await;
                 if undone.is_ok() {
                     session.keep();
                 }
@@ -278,8 +286,8 @@ fn no_answer(limit: Duration) -> StoreError {
     StoreError::new(StoreErrorKind::Unreachable, format!("no answer within {limit:?}"))
 }
 
-async fn run(connection: &mut PgConnection, statement: &'static str) -> Result<(), StoreError> {
-    sqlx::raw_sql(statement).execute(connection).await.map(drop).map_err(store_error)
+async fn run(connection: &mut PgConnection, statements: SqlStr) -> Result<(), StoreError> {
+    sqlx::raw_sql(statements).execute(connection).await.map(drop).map_err(store_error)
 }
 
 /// A connection in the pool.

@@ -2,9 +2,11 @@
 //!
 //! Owns: what is one transaction, and who waits for whom. Leaves sessions to `connection`.
 //!
-//! Writers of one account that touch numbers take the account's advisory lock first. Without it two
-//! documents that swap their numbers would each hold what the other waits for, which PostgreSQL finds
-//! out after a second by failing one of them.
+//! Numbers are inserted in their order, so that two creates cannot each hold a number that the other
+//! waits for. A replace also gives numbers up, in whatever order: two documents that swap theirs would
+//! wait for each other, which PostgreSQL finds out after a second by failing one of them. So a replace
+//! takes the account's advisory lock for itself, and creates share it. A delete waits for nobody's
+//! numbers and needs none.
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 
@@ -23,29 +25,35 @@ use super::statements::documents;
 const LOCK_CLASS: i32 = 0x636f_6e76;
 
 pub(super) async fn create(connections: &Connections, document: &DocumentRecord) -> Result<(), WriteError> {
-    let mut transaction = connections.begin().await?;
+    let mut transaction = match document.numbers.is_empty() {
+        true => connections.begin().await?,
+        false => connections.begin_with(&lock(&document.account, "pg_advisory_xact_lock_shared")).await?,
+    };
     let outcome = connections.within(insert(transaction.connection(), document)).await;
     transaction.finish(outcome).await
 }
 
 async fn insert(connection: &mut PgConnection, document: &DocumentRecord) -> Result<(), WriteError> {
-    if !document.numbers.is_empty() {
-        lock(connection, &document.account).await?;
-    }
     documents::add(connection, document).await.map_err(store_error)?;
     insert_numbers(connection, document).await
 }
 
-async fn lock(connection: &mut PgConnection, account: &AccountId) -> Result<(), StoreError> {
-    lock_all(connection, [account.as_str()]).await
+/// The statement that takes the account's lock, to the end of the transaction. Two accounts with the
+/// same key only take turns needlessly.
+fn lock(account: &AccountId, function: &str) -> String {
+    format!("SELECT {function}({LOCK_CLASS}, {})", key_of(account.as_str()))
 }
 
-/// Held to the end of the transaction. Two accounts with the same key only take turns needlessly.
-async fn lock_all<'a>(
+/// Locks those of a batch, all at the beginning and in one order.
+pub(super) async fn lock_accounts(
     connection: &mut PgConnection,
-    accounts: impl IntoIterator<Item = &'a str>,
+    batch: &[Exported],
 ) -> Result<(), StoreError> {
-    let keys: BTreeSet<i32> = accounts.into_iter().map(key_of).collect();
+    let accounts = batch.iter().filter_map(|one| match one {
+        Exported::Document(document) => Some(document.account.as_str()),
+        Exported::Credential(_) => None,
+    });
+    let keys: BTreeSet<i32> = accounts.map(key_of).collect();
     for key in keys {
         sqlx::query("SELECT pg_advisory_xact_lock($1, $2)")
             .bind(LOCK_CLASS)
@@ -55,18 +63,6 @@ async fn lock_all<'a>(
             .map_err(store_error)?;
     }
     Ok(())
-}
-
-/// Those of a batch, all at the beginning and in one order.
-pub(super) async fn lock_accounts(
-    connection: &mut PgConnection,
-    batch: &[Exported],
-) -> Result<(), StoreError> {
-    let accounts = batch.iter().filter_map(|one| match one {
-        Exported::Document(document) => Some(document.account.as_str()),
-        Exported::Credential(_) => None,
-    });
-    lock_all(connection, accounts).await
 }
 
 fn key_of(account: &str) -> i32 {
@@ -87,6 +83,7 @@ pub(super) async fn insert_numbers(
     let inserted: Vec<String> = sqlx::query_scalar(
         "INSERT INTO numbers (account_id, number, document_id, role)
          SELECT $1, u.number, $2, u.role FROM unnest($3::text[], $4::text[]) AS u (number, role)
+         ORDER BY u.number
          ON CONFLICT DO NOTHING RETURNING number",
     )
     .bind(document.account.as_str())
@@ -113,19 +110,11 @@ pub(super) async fn replace(
     document: &DocumentRecord,
     expected: &str,
 ) -> Result<(), WriteError> {
-    let mut transaction = connections.begin().await?;
-    let outcome = connections.within(update(transaction.connection(), document, expected)).await;
-    transaction.finish(outcome).await
-}
-
-async fn update(
-    connection: &mut PgConnection,
-    document: &DocumentRecord,
-    expected: &str,
-) -> Result<(), WriteError> {
     // Also if it has no numbers now: it may have had some.
-    lock(connection, &document.account).await?;
-    documents::update(connection, document, expected).await
+    let mut transaction = connections.begin_with(&lock(&document.account, "pg_advisory_xact_lock")).await?;
+    let work = documents::update(transaction.connection(), document, expected);
+    let outcome = connections.within(work).await;
+    transaction.finish(outcome).await
 }
 
 pub(super) async fn delete(
@@ -138,18 +127,9 @@ pub(super) async fn delete(
         return Err(WriteError::Missing);
     }
     let mut transaction = connections.begin().await?;
-    let outcome = connections.within(remove(transaction.connection(), account, id, expected)).await;
+    let work = documents::delete(transaction.connection(), account, id, expected);
+    let outcome = connections.within(work).await;
     transaction.finish(outcome).await
-}
-
-async fn remove(
-    connection: &mut PgConnection,
-    account: &AccountId,
-    id: &str,
-    expected: Option<&str>,
-) -> Result<DocumentRecord, WriteError> {
-    lock(connection, account).await?;
-    documents::delete(connection, account, id, expected).await
 }
 
 pub(super) async fn get(
