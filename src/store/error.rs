@@ -175,16 +175,18 @@ pub enum OpenError {
         path: PathBuf,
     },
     /// The file is a database of some other program; it is left alone.
-    #[error("{}: is a database, but not one of convened", path.display())]
+    #[error("{database}: is a database, but not one of convened")]
     Foreign {
-        /// The file.
-        path: PathBuf,
+        /// Its path, or its URL without the password.
+        database: String,
     },
     /// A newer program has written it.
-    #[error("{}: has schema version {version}, this program knows only {known}; install the newer one", path.display())]
+    #[error(
+        "{database}: has schema version {version}, this program knows only {known}; install the newer one"
+    )]
     Newer {
-        /// The file.
-        path: PathBuf,
+        /// Its path, or its URL without the password.
+        database: String,
         /// The version it has.
         version: i64,
         /// The newest version known here.
@@ -213,26 +215,26 @@ pub enum OpenError {
         reason: String,
     },
     /// The server answers, but refuses us: the password, the name of the database, rights.
-    #[error("{}: the server refuses: {source}", path.display())]
+    #[error("{database}: the server refuses: {source}")]
     Refused {
-        /// The URL without its password.
-        path: PathBuf,
+        /// Its path, or its URL without the password.
+        database: String,
         /// What the server said.
         source: StoreError,
     },
     /// Text of every language must fit into it.
-    #[error("{}: has the encoding {encoding}; create the database with ENCODING 'UTF8'", path.display())]
+    #[error("{database}: has the encoding {encoding}; create the database with ENCODING 'UTF8'")]
     Encoding {
-        /// The URL without its password.
-        path: PathBuf,
+        /// Its path, or its URL without the password.
+        database: String,
         /// The encoding that it has.
         encoding: String,
     },
     /// It is a database of ours, but it cannot be brought up.
-    #[error("{}: {source}", path.display())]
+    #[error("{database}: {source}")]
     Failed {
-        /// The file.
-        path: PathBuf,
+        /// Its path, or its URL without the password.
+        database: String,
         /// What the database said.
         source: StoreError,
     },

@@ -106,8 +106,8 @@ impl PostgresStore {
         let options = open::options(settings)?;
         let schema = match open::bring_up(&options, &settings.shown(), settings.timeout).await {
             Ok(schema) => Some(schema),
-            Err(OpenError::Failed { path, source }) if source.is_unavailable() => {
-                tracing::warn!("{}: {source}; starting without it", path.display());
+            Err(OpenError::Failed { database, source }) if source.is_unavailable() => {
+                tracing::warn!("{database}: {source}; starting without it");
                 None
             }
             Err(error) => return Err(error),
@@ -121,7 +121,7 @@ impl PostgresStore {
         schema: Option<SchemaVersion>,
     ) -> Result<Self, OpenError> {
         let connections = Connections::new(options, settings, schema);
-        let failed = |source| OpenError::Failed { path: settings.shown().into(), source };
+        let failed = |source| OpenError::Failed { database: settings.shown(), source };
         Ok(Self { connections: connections.map_err(failed)? })
     }
 }

@@ -3,7 +3,6 @@
 //! Owns: the URL, the settings of a session, and every way in which opening can fail. Only "it does not
 //! answer" is no reason not to start: the server may come up later than we do.
 
-use std::path::PathBuf;
 use std::str::FromStr;
 use std::sync::LazyLock;
 use std::time::Duration;
@@ -81,26 +80,26 @@ pub(super) async fn bring_up(
     name: &str,
     limit: Duration,
 ) -> Result<SchemaVersion, OpenError> {
-    let path = || PathBuf::from(name);
+    let database = || name.to_owned();
     let connected = timeout(limit, options.connect()).await.unwrap_or_else(|_| {
         let text = format!("no answer within {limit:?}");
         Err(sqlx::Error::Io(std::io::Error::new(std::io::ErrorKind::TimedOut, text)))
     });
-    let mut connection = connected.map_err(|error| failed(path(), error))?;
+    let mut connection = connected.map_err(|error| failed(database(), error))?;
     let encoding: String = sqlx::query_scalar("SELECT current_setting('server_encoding')")
         .fetch_one(&mut connection)
         .await
-        .map_err(|error| failed(path(), error))?;
+        .map_err(|error| failed(database(), error))?;
     if encoding != "UTF8" {
-        return Err(OpenError::Encoding { path: path(), encoding });
+        return Err(OpenError::Encoding { database: database(), encoding });
     }
-    let was = version(&mut connection).await.map_err(|error| failed(path(), error))?;
+    let was = version(&mut connection).await.map_err(|error| failed(database(), error))?;
     let migrated = timeout(MIGRATION_LIMIT, MIGRATIONS.run_direct(None, &mut connection, false)).await;
     let migrated = migrated.map_err(|_| {
         let text = format!("the schema could not be changed within {MIGRATION_LIMIT:?}");
-        OpenError::Failed { path: path(), source: StoreError::new(StoreErrorKind::Busy, text) }
+        OpenError::Failed { database: database(), source: StoreError::new(StoreErrorKind::Busy, text) }
     })?;
-    migrated.map_err(|error| not_migrated(path(), error))?;
+    migrated.map_err(|error| not_migrated(database(), error))?;
     // It did its work; how it ends changes nothing.
     connection.close().await.ok();
     Ok(SchemaVersion { was, is: newest() })
@@ -123,25 +122,29 @@ fn newest() -> i64 {
     MIGRATIONS.iter().map(|migration| migration.version).max().unwrap_or(0)
 }
 
-fn not_migrated(path: PathBuf, error: MigrateError) -> OpenError {
+fn not_migrated(database: String, error: MigrateError) -> OpenError {
     match error {
-        MigrateError::VersionMissing(version) => OpenError::Newer { path, version, known: newest() },
+        MigrateError::VersionMissing(version) => OpenError::Newer { database, version, known: newest() },
         MigrateError::Execute(error) | MigrateError::ExecuteMigration(error, _) => {
             // duplicate_table: there is a table of that name which we did not make.
-            if sqlstate(&error) == "42P07" { OpenError::Foreign { path } } else { failed(path, error) }
+            if sqlstate(&error) == "42P07" {
+                OpenError::Foreign { database }
+            } else {
+                failed(database, error)
+            }
         }
-        other => OpenError::Failed { path, source: StoreError::new(StoreErrorKind::Damaged, other) },
+        other => OpenError::Failed { database, source: StoreError::new(StoreErrorKind::Damaged, other) },
     }
 }
 
-fn failed(path: PathBuf, error: sqlx::Error) -> OpenError {
+fn failed(database: String, error: sqlx::Error) -> OpenError {
     let code = sqlstate(&error);
     let source = store_error(error);
     // Invalid authorization, no such database, no right to do it.
     if code.starts_with("28") || code == "3D000" || code == "42501" {
-        OpenError::Refused { path, source }
+        OpenError::Refused { database, source }
     } else {
-        OpenError::Failed { path, source }
+        OpenError::Failed { database, source }
     }
 }
 

@@ -123,7 +123,7 @@ async fn connect(path: &Path, settings: &SqliteSettings) -> Result<SqliteConnect
     let mut writer =
         connection::writing(path, settings).connect().await.map_err(|error| failed(path, error))?;
     let ours = is_ours(&mut writer).await.map_err(|error| failed(path, error))?;
-    if ours { Ok(writer) } else { Err(OpenError::Foreign { path: path.to_owned() }) }
+    if ours { Ok(writer) } else { Err(OpenError::Foreign { database: named(path) }) }
 }
 
 /// Ours is what bears our mark, and what has nothing in it yet (sqlx makes its own table first).
@@ -172,20 +172,23 @@ async fn migrate(path: &Path, writer: &mut SqliteConnection) -> Result<SchemaVer
         MigrateError::Execute(error) | MigrateError::ExecuteMigration(error, _) => failed(path, error),
         other => {
             let source = StoreError::new(StoreErrorKind::Damaged, other);
-            OpenError::Failed { path: path.to_owned(), source }
+            OpenError::Failed { database: named(path), source }
         }
     })?;
     Ok(SchemaVersion { was, is: newest() })
 }
 
 fn newer(path: &Path, version: i64) -> OpenError {
-    OpenError::Newer { path: path.to_owned(), version, known: newest() }
+    OpenError::Newer { database: named(path), version, known: newest() }
 }
 
 fn failed(path: &Path, error: sqlx::Error) -> OpenError {
-    let path = path.to_owned();
     match result_code(&error) {
-        26 => OpenError::NotADatabase { path },
-        _ => OpenError::Failed { path, source: store_error(error) },
+        26 => OpenError::NotADatabase { path: path.to_owned() },
+        _ => OpenError::Failed { database: named(path), source: store_error(error) },
     }
+}
+
+fn named(path: &Path) -> String {
+    path.display().to_string()
 }
