@@ -115,3 +115,17 @@ mod toml_keys {
         table
     }
 }
+
+#[test]
+fn what_the_readme_shows_of_a_configuration_is_one() {
+    let readme = std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("README.md")).unwrap();
+    let blocks: Vec<&str> =
+        readme.split("```toml\n").skip(1).filter_map(|rest| rest.split("```").next()).collect();
+    assert!(!blocks.is_empty());
+    for block in blocks {
+        let mut config = parse(block);
+        // The file is the reader's.
+        config.database.password_file = None;
+        assert!(config.check().is_empty(), "{block}: {:?}", config.check());
+    }
+}

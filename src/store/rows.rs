@@ -12,7 +12,7 @@ use super::{
 
 /// A page ends with the document that makes it longer than this, in bytes of text: hundreds of large
 /// documents at a time would be a way to use up the memory.
-const PAGE_BYTES: usize = 2 << 20;
+const PAGE_BYTES: usize = 1 << 20;
 
 /// The columns of a document, in the order of nothing in particular: they are read by name.
 pub(super) const DOCUMENT_COLUMNS: &str = "id, account_id, revision, created, modified, name, owner_id, text";
