@@ -214,13 +214,14 @@ pub enum OpenError {
         /// What is wrong with it, without any part of it that may be secret.
         reason: String,
     },
-    /// The server answers, but refuses us: the password, the name of the database, rights.
-    #[error("{database}: the server refuses: {source}")]
+    /// The server answers, but one of us refuses the other: the password, the name of the database,
+    /// rights, a certificate.
+    #[error("{database}: is refused: {reason}")]
     Refused {
-        /// Its path, or its URL without the password.
+        /// Its URL without the password.
         database: String,
-        /// What the server said.
-        source: StoreError,
+        /// What the server said, or what is wrong with its certificate.
+        reason: String,
     },
     /// Text of every language must fit into it.
     #[error("{database}: has the encoding {encoding}; create the database with ENCODING 'UTF8'")]

@@ -45,12 +45,13 @@ pub fn without_secrets(url: &str) -> String {
     }
 }
 
+/// Parameters that are shown with their values: names and paths.
+const SHOWN: [&str; 8] = ["host", "port", "dbname", "user", "sslmode", "sslrootcert", "sslcert", "sslkey"];
+
 fn parameter(text: &str) -> String {
     match text.split_once('=') {
         // Its encoding may differ, and a password that was mistyped as another name is one still.
-        Some((name, _)) if !matches!(name, "host" | "hostaddr" | "port" | "dbname" | "user" | "sslmode") => {
-            format!("{name}=***")
-        }
+        Some((name, _)) if !SHOWN.contains(&name) => format!("{name}=***"),
         _ => text.to_owned(),
     }
 }

@@ -99,3 +99,18 @@ async fn a_password_in_the_url_or_beside_it_opens() {
     let url = url.replacen("keeper@", "keeper:p%40ss%3Aw%2Frd@", 1);
     PostgresStore::open(&settings(&url)).await.expect("in the URL");
 }
+
+#[test]
+fn a_url_that_cannot_work_is_told_before_anybody_is_asked() {
+    for (url, said) in [
+        ("postgres://u@h/d?sslmode=maybe", "another sslmode than disable"),
+        ("postgres://u@h:99999/d", "a port that is no number"),
+        ("postgres://u@h/d?timeout=5", "the parameter `timeout`"),
+        ("postgres://u@h/d?sslrootcert=/nowhere/ca.crt", "sslrootcert: /nowhere/ca.crt: cannot be read"),
+        ("postgres://u:p#w@h/d", "percent-encoded"),
+    ] {
+        let error = PostgresSettings::new(url).check().expect_err(url).to_string();
+        assert!(error.contains(said), "{url}: {error}");
+    }
+    PostgresSettings::new("postgresql://u:p%23w@h:5433/d?sslmode=require").check().expect("a good one");
+}

@@ -3,13 +3,16 @@
 //! Owns: the URL, the settings of a session, and every way in which opening can fail. Only "it does not
 //! answer" is no reason not to start: the server may come up later than we do.
 
+use std::fs::File;
+use std::io::ErrorKind;
 use std::str::FromStr;
 use std::sync::LazyLock;
 use std::time::Duration;
 
+use percent_encoding::percent_decode_str;
 use sqlx::migrate::{MigrateError, Migrator};
 use sqlx::postgres::PgConnectOptions;
-use sqlx::{AssertSqlSafe, ConnectOptions, Connection, PgConnection};
+use sqlx::{AssertSqlSafe, ConnectOptions, Connection, Error, PgConnection};
 use tokio::time::timeout;
 
 use super::super::{OpenError, SchemaVersion, StoreError, StoreErrorKind};
@@ -30,13 +33,21 @@ const MIGRATION_LIMIT: Duration = Duration::from_secs(600);
 const PARAMETERS: [&str; 9] =
     ["sslmode", "sslrootcert", "sslcert", "sslkey", "host", "port", "dbname", "user", "password"];
 
+/// Those that name a file.
+const FILES: [&str; 3] = ["sslrootcert", "sslcert", "sslkey"];
+
 /// The URL and what is set beside it.
 pub(super) fn options(settings: &PostgresSettings) -> Result<PgConnectOptions, OpenError> {
     let bad = |reason: String| OpenError::BadUrl { reason };
     let (_, parameters) = settings.url.split_once('?').unwrap_or_default();
-    for name in parameters.split('&').filter_map(|pair| pair.split('=').next()) {
+    for (name, value) in parameters.split('&').map(|pair| pair.split_once('=').unwrap_or((pair, ""))) {
         if !name.is_empty() && !PARAMETERS.contains(&name) {
             return Err(bad(format!("has the parameter `{name}`; known are {}", PARAMETERS.join(", "))));
+        }
+        // Found out when connecting, it could not be told from a server that is away.
+        if FILES.contains(&name) {
+            let path = percent_decode_str(value).decode_utf8_lossy();
+            File::open(&*path).map_err(|error| bad(format!("{name}: {path}: cannot be read: {error}")))?;
         }
     }
     // What sqlx says may repeat any part of the URL.
@@ -44,12 +55,15 @@ pub(super) fn options(settings: &PostgresSettings) -> Result<PgConnectOptions, O
         let said = error.to_string();
         bad(if said.contains("ssl_mode") {
             "has another sslmode than disable, allow, prefer, require, verify-ca and verify-full".into()
-        } else if said.contains("port") {
-            "has a port that is no number of 1 to 65535".into()
         } else {
-            "is no URL: expected postgres://USER:PASSWORD@HOST:PORT/DATABASE; in a password, / ? # [ ] @ : \
-             and % must be percent-encoded"
-                .into()
+            let what = match said.contains("port") {
+                true => "has a port that is no number of 1 to 65535",
+                false => "is no URL",
+            };
+            format!(
+                "{what}: expected postgres://USER:PASSWORD@HOST:PORT/DATABASE; in a password, / ? # [ ] @ : \
+                 and % must be percent-encoded"
+            )
         })
     })?;
     let options = match &settings.password {
@@ -83,7 +97,7 @@ pub(super) async fn bring_up(
     let database = || name.to_owned();
     let connected = timeout(limit, options.connect()).await.unwrap_or_else(|_| {
         let text = format!("no answer within {limit:?}");
-        Err(sqlx::Error::Io(std::io::Error::new(std::io::ErrorKind::TimedOut, text)))
+        Err(sqlx::Error::Io(std::io::Error::new(ErrorKind::TimedOut, text)))
     });
     let mut connection = connected.map_err(|error| failed(database(), error))?;
     let encoding: String = sqlx::query_scalar("SELECT current_setting('server_encoding')")
@@ -139,12 +153,17 @@ fn not_migrated(database: String, error: MigrateError) -> OpenError {
 
 fn failed(database: String, error: sqlx::Error) -> OpenError {
     let code = sqlstate(&error);
-    let source = store_error(error);
-    // Invalid authorization, no such database, no right to do it.
-    if code.starts_with("28") || code == "3D000" || code == "42501" {
-        OpenError::Refused { database, source }
-    } else {
-        OpenError::Failed { database, source }
+    match &error {
+        // Invalid authorization, no such database, no right to do it.
+        Error::Database(said) if code.starts_with("28") || code == "3D000" || code == "42501" => {
+            OpenError::Refused { database, reason: said.message().to_owned() }
+        }
+        // A certificate of the server or of ours. Waiting does not make it good.
+        Error::Tls(reason) => OpenError::Refused { database, reason: reason.to_string() },
+        Error::Io(reason) if reason.kind() == ErrorKind::InvalidData => {
+            OpenError::Refused { database, reason: reason.to_string() }
+        }
+        _ => OpenError::Failed { database, source: store_error(error) },
     }
 }
 
