@@ -19,6 +19,7 @@ mod backoff;
 mod commands;
 mod connection;
 mod fences;
+mod figures;
 mod follow;
 mod handle;
 mod lister;

@@ -15,6 +15,7 @@
 mod change;
 mod conference;
 mod index;
+mod noting;
 mod room;
 mod writer;
 

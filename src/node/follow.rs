@@ -36,7 +36,7 @@ pub(super) struct Follower<P> {
     writer: Writer<P>,
     compare: mpsc::Receiver<Compare>,
     translator: Translator,
-    others: Names<4>,
+    others: Names<5>,
     /// Whether this connection has told which run of the switch it is.
     core_known: bool,
 }
@@ -48,7 +48,8 @@ impl<P: Publish> Follower<P> {
         writer: Writer<P>,
         compare: mpsc::Receiver<Compare>,
     ) -> Self {
-        let others = Names::new(["Event-Name", "Event-Subclass", "Fence-ID", "Event-Sequence"]);
+        let others =
+            Names::new(["Event-Name", "Event-Subclass", "Fence-ID", "Event-Sequence", "Uptime-msec"]);
         Self {
             shared,
             registry,
@@ -167,7 +168,7 @@ impl<P: Publish> Follower<P> {
         }
         match self.translator.conference_event(event) {
             Some(event) => {
-                self.shared.events.fetch_add(1, Ordering::Relaxed);
+                self.shared.figures.event(now);
                 if let Some(odd) = self.writer.apply(&event, now) {
                     let (node, conference) = (&*self.shared.name, &*event.conference);
                     tracing::debug!(node, conference, ?odd, "listing it again");
@@ -177,7 +178,7 @@ impl<P: Publish> Follower<P> {
                     }
                 }
             }
-            None => self.other_event(event),
+            None => self.other_event(event, now),
         }
     }
 
@@ -192,8 +193,13 @@ impl<P: Publish> Follower<P> {
         self.shared.told().core = Some(core.into_owned());
     }
 
-    fn other_event(&self, event: &Event) {
+    fn other_event(&self, event: &Event, now: Moment) {
         let fields = event.fields(&self.others);
+        if let Some(uptime_ms) = fields.get(4).and_then(Value::number) {
+            // A heartbeat.
+            self.shared.figures.up_for(uptime_ms, now);
+            self.shared.figures.events_per_s(now);
+        }
         let is_fence = fields.get(1).is_some_and(|subclass| subclass.bytes() == SUBCLASS.as_bytes());
         if is_fence && let Some(id) = fields.get(2) {
             let sequence = fields.get(3).and_then(Value::number).unwrap_or(0);

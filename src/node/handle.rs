@@ -6,18 +6,21 @@ use std::time::Duration;
 
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::backoff::Backoff;
 use super::commands::{CommandError, Commands, Pipeline, Reply};
 use super::connection::{Connection, Lost};
 use super::fences::{Fences, SUBCLASS};
+use super::figures::Figures;
 use super::follow::{Compare, Follower};
 use super::lister::{ListError, Lister};
 use super::look::Look;
 use super::report::Report;
 use crate::config;
 use crate::esl::{Command, Limits};
+use crate::model::Moment;
 use crate::registry::{Mark, Publish, Reconciled, Registry, Writer};
 
 /// How to reach a node, and within which limits.
@@ -78,7 +81,7 @@ impl std::fmt::Display for Version {
 }
 
 /// How a node is doing.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Status {
     /// Events arrive.
     pub events_connected: bool,
@@ -92,6 +95,16 @@ pub struct Status {
     pub connections: u64,
     /// How many conference events have been applied.
     pub events: u64,
+    /// How many of them a second, over the last 20 to 40 s.
+    pub events_per_s: f64,
+    /// How long ago the last one was; `None` before the first.
+    pub last_event_ago: Option<Duration>,
+    /// For how long the switch has been running, by its own word in a heartbeat.
+    pub uptime: Option<Duration>,
+    /// How many differences the list of a single conference has shown that no event had told.
+    pub drifts: u64,
+    /// The mean time from a command to its answer, of the last some 16.
+    pub command_latency: Option<Duration>,
     /// What is wrong, in words.
     pub trouble: Option<String>,
 }
@@ -108,7 +121,7 @@ pub(super) struct Shared {
     /// The number of the event connection; 0 while there is none.
     pub(super) connection: AtomicU64,
     pub(super) connections: AtomicU64,
-    pub(super) events: AtomicU64,
+    pub(super) figures: Figures,
     pub(super) told: Mutex<Told>,
     pub(super) event_trouble: Report,
     pub(super) command_trouble: Report,
@@ -174,7 +187,7 @@ impl Node {
             compare,
             connection: AtomicU64::new(0),
             connections: AtomicU64::new(0),
-            events: AtomicU64::new(0),
+            figures: Figures::default(),
             told: Mutex::default(),
             event_trouble: Report::default(),
             command_trouble: Report::default(),
@@ -197,7 +210,7 @@ impl Node {
 
     /// How it is doing.
     pub fn status(&self) -> Status {
-        let shared = &self.shared;
+        let (shared, now) = (&self.shared, Moment::now());
         let told = shared.told();
         Status {
             events_connected: shared.connection.load(Ordering::Acquire) != 0,
@@ -205,7 +218,12 @@ impl Node {
             version: told.version,
             core: told.core.clone(),
             connections: shared.connections.load(Ordering::Relaxed),
-            events: shared.events.load(Ordering::Relaxed),
+            events: shared.figures.events(),
+            events_per_s: shared.figures.events_per_s(now),
+            last_event_ago: shared.figures.last_event_ago(now),
+            uptime: shared.figures.uptime(now),
+            drifts: shared.figures.drifts(),
+            command_latency: shared.figures.latency(),
             trouble: shared.event_trouble.trouble().or_else(|| shared.command_trouble.trouble()),
         }
     }
@@ -224,7 +242,12 @@ impl Node {
     }
 
     async fn send(&self, command: Command) -> Result<Reply, CommandError> {
-        self.shared.commands.send(command, self.shared.settings.command_timeout()).await
+        let sent = Instant::now();
+        let reply = self.shared.commands.send(command, self.shared.settings.command_timeout()).await;
+        if reply.is_ok() {
+            self.shared.figures.answered(sent.elapsed());
+        }
+        reply
     }
 
     /// Sends a fence and waits until it comes by on the event connection: all that the switch had told

@@ -31,8 +31,6 @@ use crate::registry::{Mark, Reconciled};
 const AT_MOST_EVERY: Duration = Duration::from_secs(1);
 /// A list that may have missed somebody who has just joined is taken again after this.
 const LOOK_AGAIN: Duration = Duration::from_millis(2_100);
-/// However many there are, audits leave the switch alone for so long.
-const AUDIT_PAUSE: Duration = Duration::from_millis(50);
 /// Lists longer than this are read beside the event loop.
 const LONG: usize = 256 << 10;
 
@@ -182,12 +180,6 @@ fn summary_name(line: &str) -> Option<&str> {
     Some(&rest[..end])
 }
 
-/// Who follows the last one, of names in order; behind the end it begins anew.
-fn next_in_round<'a>(names: &[&'a Arc<str>], last: Option<&Arc<str>>) -> Option<&'a Arc<str>> {
-    let next = names.partition_point(|name| Some(*name) <= last);
-    names.get(next).or(names.first()).copied()
-}
-
 /// The task that lists what has to be listed.
 pub(super) struct Lister {
     node: Node,
@@ -195,9 +187,12 @@ pub(super) struct Lister {
     postponed: BTreeMap<(Instant, Arc<str>), ()>,
     /// When each was listed last; forgotten after a while.
     listed: HashMap<Arc<str>, Instant>,
-    /// When the next conference is audited, and which was the last one.
+    /// When the next conference is audited, and those of this round that are still to come, the last one
+    /// first.
     audit: Instant,
-    audited: Option<Arc<str>>,
+    round: Vec<Arc<str>>,
+    /// How many there were at the beginning of the round.
+    in_round: u32,
     /// Everything is not listed before, on behalf of a conference that cannot be listed by itself.
     everything_from: Instant,
 }
@@ -206,7 +201,8 @@ impl Lister {
     pub(super) fn new(node: Node) -> Self {
         let audit = Instant::now() + node.shared.settings.audit_every;
         let (postponed, listed) = (BTreeMap::new(), HashMap::new());
-        Self { node, postponed, listed, audit, audited: None, everything_from: Instant::now() }
+        let everything_from = Instant::now();
+        Self { node, postponed, listed, audit, round: Vec::new(), in_round: 0, everything_from }
     }
 
     pub(super) async fn run(mut self) {
@@ -254,15 +250,20 @@ impl Lister {
         wanted
     }
 
-    /// The next conference in the round, and when the one after it is due.
+    /// The next conference in the round, and when the one after it is due. A round takes `audit_every`,
+    /// however many conferences there are, unless the switch is slower.
     fn audit(&mut self) -> Wanted {
-        let (all, node) = (self.node.registry.conferences(), self.node.name());
-        let names: Vec<_> = all.iter().filter(|known| known.node == *node).map(|known| &known.name).collect();
-        let every = self.node.shared.settings.audit_every;
-        let pause = every / u32::try_from(names.len()).unwrap_or(u32::MAX).max(1);
-        self.audit = Instant::now() + pause.max(AUDIT_PAUSE).mul_f64(rand::rng().random_range(0.5..=1.5));
-        self.audited = next_in_round(&names, self.audited.as_ref()).cloned();
-        Wanted { conferences: self.audited.iter().cloned().collect(), ..Wanted::default() }
+        if self.round.is_empty() {
+            let (all, node) = (self.node.registry.conferences(), self.node.name());
+            let here = all.iter().filter(|known| known.node == *node);
+            self.round = here.map(|known| known.name.clone()).collect();
+            // Instances of one name stand side by side.
+            self.round.dedup();
+            self.in_round = u32::try_from(self.round.len()).unwrap_or(u32::MAX);
+        }
+        let pause = self.node.shared.settings.audit_every / self.in_round.max(1);
+        self.audit = Instant::now() + pause.mul_f64(rand::rng().random_range(0.5..=1.5));
+        Wanted { conferences: self.round.pop().into_iter().collect(), ..Wanted::default() }
     }
 
     fn postpone(&mut self, conference: Arc<str>, by: Duration) {
@@ -322,10 +323,12 @@ impl Lister {
         match self.node.list_conference(&conference).await {
             Ok(result) => {
                 if result.repaired > 0 {
+                    self.node.shared.figures.drifted(result.repaired);
                     tracing::info!(
                         node = &*node,
                         conference = &*conference,
                         differences = result.repaired,
+                        what = result.differences.join(", "),
                         "repaired by its list"
                     );
                 }
@@ -346,18 +349,7 @@ impl Lister {
 
 #[cfg(test)]
 mod tests {
-    use super::{next_in_round, summary_name};
-    use std::sync::Arc;
-
-    #[test]
-    fn an_audit_goes_round() {
-        let [a, b, c]: [Arc<str>; 3] = ["a", "b", "c"].map(Into::into);
-        assert_eq!(next_in_round(&[], Some(&b)), None);
-        assert_eq!(next_in_round(&[&a, &b, &c], None), Some(&a));
-        assert_eq!(next_in_round(&[&a, &b, &c], Some(&a)), Some(&b));
-        assert_eq!(next_in_round(&[&a, &c], Some(&b)), Some(&c), "it has ended meanwhile");
-        assert_eq!(next_in_round(&[&a, &b, &c], Some(&c)), Some(&a));
-    }
+    use super::summary_name;
 
     #[test]
     fn a_summary_tells_the_names() {

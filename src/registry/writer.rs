@@ -7,6 +7,7 @@ use super::Map;
 use super::change::{ChangeKind, Publish, Reason};
 use super::conference::Conference;
 use super::index::Registry;
+use super::noting::Noting;
 use super::room::{Room, Step};
 use crate::model::{AccountTag, ConferenceEvent, EventKind, ListedConference, Moment};
 
@@ -48,6 +49,8 @@ pub enum Scope<'a> {
 pub struct Reconciled {
     /// How many differences there were; all of them have been published.
     pub repaired: u32,
+    /// The first few of them in words, as `mute-member 7 (call id)`.
+    pub differences: Vec<String>,
     /// Conferences whose list may have missed somebody who has just joined: to be listed again.
     pub unsure: Vec<Arc<str>>,
 }
@@ -220,8 +223,10 @@ impl<P: Publish> Writer<P> {
         }
         for instance in self.missing(scope, listed, mark) {
             result.repaired += 1;
+            result.differences.push(format!("{} {instance}", ChangeKind::ConferenceDestroyed.name()));
             self.end(&instance, Reason::List, now);
         }
+        result.differences.truncate(Noting::MOST);
         result
     }
 
@@ -240,7 +245,8 @@ impl<P: Publish> Writer<P> {
             Some(_) => return,
             None => 0,
         };
-        let step = Step { publish: &self.publish, now, arrival: mark.arrival, reason: Reason::List };
+        let noting = Noting::new(&self.publish);
+        let step = Step { publish: &noting, now, arrival: mark.arrival, reason: Reason::List };
         if !self.rooms.contains_key(&*listed.instance) {
             if listed.ending {
                 return;
@@ -259,6 +265,7 @@ impl<P: Publish> Writer<P> {
         }
         let (repaired, unsure) = room.reconcile(listed, mark, &step);
         result.repaired += repaired;
+        noting.add_to(&mut result.differences);
         if unsure {
             result.unsure.push(room.conference.name.clone());
         }
