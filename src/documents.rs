@@ -24,7 +24,7 @@ use std::sync::Arc;
 
 use serde_json::{Map, Value};
 
-pub use crate::store::{DocumentQuery, NumberRole};
+pub use crate::store::{DocumentPage, DocumentQuery, DocumentRecord, NumberRole};
 pub use condition::{Condition, EtagList};
 pub use document::{Document, Page};
 pub use error::DocumentError;
@@ -71,6 +71,27 @@ impl Documents {
             Some(record) => Ok(Document::from_record(record)?),
             None => Err(DocumentError::NotFound { id: id.to_owned() }),
         }
+    }
+
+    /// The same as text: to be shown, a document need not be parsed, which takes fifty times its length.
+    ///
+    /// # Errors
+    /// As [`Documents::get`].
+    pub async fn text(&self, account: &AccountId, id: &str) -> Result<DocumentRecord, DocumentError> {
+        let found = self.store.document(account, id).await?;
+        found.ok_or_else(|| DocumentError::NotFound { id: id.to_owned() })
+    }
+
+    /// One page of an account's documents as text, by id.
+    ///
+    /// # Errors
+    /// [`DocumentError::Store`].
+    pub async fn texts(
+        &self,
+        account: &AccountId,
+        query: &DocumentQuery,
+    ) -> Result<DocumentPage, DocumentError> {
+        Ok(self.store.documents(account, query).await?)
     }
 
     /// One page of an account's documents, by id.

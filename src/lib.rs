@@ -20,6 +20,7 @@ pub mod config;
 pub mod documents;
 pub mod esl;
 pub mod hub;
+mod json;
 pub mod model;
 pub mod node;
 pub mod registry;

@@ -8,8 +8,11 @@ use std::net::{IpAddr, SocketAddr};
 use http::header::{AUTHORIZATION, IF_MATCH, IF_NONE_MATCH};
 use http::{HeaderMap, HeaderName, Method};
 use hyper::upgrade::OnUpgrade;
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
+use super::envelope::no_data;
 use super::{ApiError, Envelope, Params};
 use crate::documents::EtagList;
 use crate::secret::Secret;
@@ -88,32 +91,32 @@ impl Request {
     /// The envelope's `data`.
     ///
     /// # Errors
-    /// 400 `invalid_request`: no body, or no `data` in it.
-    pub fn data(&self) -> Result<&Map<String, Value>, ApiError> {
-        self.envelope.as_ref().and_then(|envelope| envelope.data.as_ref()).ok_or_else(no_data)
+    /// 400 `invalid_request`: no body, no `data` in it, or one that cannot be kept.
+    pub fn data(&self) -> Result<Map<String, Value>, ApiError> {
+        self.envelope.as_ref().ok_or_else(no_data)?.data()
     }
 
-    /// The envelope's `data`, to keep; it is gone afterwards.
+    /// The keys of the envelope's `data` that a type names, and no others.
     ///
     /// # Errors
-    /// 400 `invalid_request`: no body, or no `data` in it.
-    pub fn take_data(&mut self) -> Result<Map<String, Value>, ApiError> {
-        self.envelope.as_mut().and_then(|envelope| envelope.data.take()).ok_or_else(no_data)
+    /// 400 `invalid_request`: no body, no `data` in it, or a key of the wrong type.
+    pub fn data_as<T: DeserializeOwned>(&self) -> Result<T, ApiError> {
+        self.envelope.as_ref().ok_or_else(no_data)?.data_as()
     }
 
     /// The action: `data.action`, or else `action` of the envelope.
     ///
     /// # Errors
     /// 400 `invalid_request`: there is none, or it is no string.
-    pub fn action(&self) -> Result<&str, ApiError> {
-        let Some(envelope) = &self.envelope else { return Err(no_data()) };
-        match envelope.data.as_ref().and_then(|data| data.get("action")) {
-            Some(Value::String(action)) => Ok(action),
-            Some(_) => Err(ApiError::invalid_request("`action` is no string")),
-            None => {
-                envelope.action.as_deref().ok_or_else(|| ApiError::invalid_request("there is no `action`"))
-            }
+    pub fn action(&self) -> Result<String, ApiError> {
+        #[derive(Deserialize)]
+        struct Action {
+            action: Option<String>,
         }
+        let envelope = self.envelope.as_ref().ok_or_else(no_data)?;
+        let within = if envelope.has_data() { envelope.data_as::<Action>()?.action } else { None };
+        let action = within.or_else(|| envelope.action.clone());
+        action.ok_or_else(|| ApiError::invalid_request("there is no `action`"))
     }
 
     /// The revision that the envelope says the write is meant for.
@@ -142,10 +145,6 @@ impl Request {
 fn entity_tags(headers: &HeaderMap, name: HeaderName) -> Option<EtagList> {
     let lines: Vec<&str> = headers.get_all(name).iter().filter_map(|value| value.to_str().ok()).collect();
     (!lines.is_empty()).then(|| EtagList::parse(&lines.join(",")))
-}
-
-fn no_data() -> ApiError {
-    ApiError::invalid_request("the request has no `data`")
 }
 
 /// Without the headers and the body, where tokens and PINs are.

@@ -5,6 +5,7 @@
 use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
 
+use crate::json;
 use crate::store::{AccountId, DocumentRecord, NumberRole, NumberUse, StoreError, hex};
 
 /// A conference document.
@@ -72,7 +73,9 @@ impl Document {
         numbers_of(&self.body).into_iter().map(|(_, number)| number).collect()
     }
 
-    pub(super) fn to_record(&self) -> DocumentRecord {
+    /// What is stored of it.
+    #[must_use]
+    pub fn to_record(&self) -> DocumentRecord {
         let column = |key| {
             let text = self.body.get(key).and_then(Value::as_str);
             // A NUL is fine in JSON text but not in every database's text columns. Nobody filters
@@ -93,8 +96,11 @@ impl Document {
     }
 
     pub(super) fn from_record(record: DocumentRecord) -> Result<Self, StoreError> {
-        let body = serde_json::from_str(&record.text)
-            .map_err(|error| StoreError::damaged_document(&record.id, &error))?;
+        let body = match json::parse(record.text.as_bytes()) {
+            Ok(Value::Object(body)) => body,
+            Ok(_) => return Err(StoreError::damaged_document(&record.id, "is no object")),
+            Err(error) => return Err(StoreError::damaged_document(&record.id, error)),
+        };
         Ok(Self {
             id: record.id,
             account_id: record.account,

@@ -12,7 +12,7 @@ use serde_json::{Map, Value};
 const MOST_FIELDS: usize = 100;
 
 /// A value with a longer text than this is not sent back.
-const LONGEST_VALUE: usize = 256;
+const LONGEST_VALUE: usize = 1024;
 
 /// All that is wrong with a document. Serializes to the contract's form.
 #[derive(Debug, Clone, Default, PartialEq, Serialize)]

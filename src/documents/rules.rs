@@ -14,6 +14,22 @@ use super::field_errors::{FieldError, FieldErrors};
 pub(super) fn check(body: &Map<String, Value>, errors: &mut FieldErrors) {
     pins_open_one_role(body, errors);
     numbers_stand_once(body, errors);
+    a_count_is_whole(body, errors);
+}
+
+/// The validator reckons in doubles, in which 1.99999999999999999999 is 2.
+fn a_count_is_whole(body: &Map<String, Value>, errors: &mut FieldErrors) {
+    let Some(count @ Value::Number(number)) = body.get("max_participants") else { return };
+    let text = number.to_string();
+    let fraction = text.split(['e', 'E']).next().and_then(|mantissa| mantissa.split_once('.'));
+    let rounded = number.as_f64().is_some_and(|rounded| rounded.fract() == 0.0);
+    if text.len() > 15
+        && rounded
+        && fraction.is_some_and(|(_, digits)| digits.bytes().any(|digit| digit != b'0'))
+    {
+        let error = FieldError::new("Value must be of type integer").target("integer").value(count);
+        errors.add("max_participants", "type", error);
+    }
 }
 
 fn pins_open_one_role(body: &Map<String, Value>, errors: &mut FieldErrors) {

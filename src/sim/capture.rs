@@ -118,7 +118,7 @@ struct Record {
 
 impl Record {
     fn parse(line: &str) -> Option<Self> {
-        let value: serde_json::Value = serde_json::from_str(line).ok()?;
+        let value = crate::json::parse(line.as_bytes()).ok()?;
         let seconds = value.get("t")?.as_f64()?;
         let received = match value.get("dir")?.as_str()? {
             "recv" => true,

@@ -66,8 +66,8 @@ impl StoreError {
     }
 
     /// A document whose text is no JSON object: somebody else wrote it.
-    pub(crate) fn damaged_document(id: &str, error: &serde_json::Error) -> Self {
-        Self::new(StoreErrorKind::Damaged, format!("document {id}: {error}"))
+    pub(crate) fn damaged_document(id: &str, why: impl std::fmt::Display) -> Self {
+        Self::new(StoreErrorKind::Damaged, format!("document {id}: {why}"))
     }
 
     /// In which way it failed.

@@ -43,12 +43,12 @@ impl Gate for World {
 
 type Shared = Arc<World>;
 
-async fn echo(_world: Shared, _caller: (), mut request: Request) -> Result<Response, ApiError> {
-    Response::ok(&request.take_data()?)
+async fn echo(_world: Shared, _caller: (), request: Request) -> Result<Response, ApiError> {
+    Response::ok(&request.data()?)
 }
 
 async fn act(_world: Shared, _caller: (), request: Request) -> Result<Response, ApiError> {
-    Response::ok(request.action()?)
+    Response::ok(&request.action()?)
 }
 
 async fn parts(_world: Shared, _caller: (), request: Request) -> Result<Response, ApiError> {

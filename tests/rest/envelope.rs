@@ -179,3 +179,46 @@ async fn hostile_paths_are_refused_and_reach_no_switch() {
     assert_eq!(sent, []);
     assert_eq!(house.switch().truth()[0].members.len(), 1);
 }
+
+/// Texts within texts, each with the key by which serde_json knows its own raw texts: a parser that falls
+/// for it begins anew in each, and so has no limit of depth.
+fn texts_within_texts(levels: usize) -> String {
+    (0..levels).fold("1".to_owned(), |text, _| {
+        let inner = text.replace('\\', "\\u005c").replace('"', "\\u0022");
+        let (open, close) = ("[".repeat(120), "]".repeat(120));
+        format!("{open}{{\"$serde_json::private::RawValue\":\"{inner}\"}}{close}")
+    })
+}
+
+#[tokio::test]
+async fn no_body_uses_up_the_stack_whoever_sends_it_and_wherever() {
+    let house = House::start().await;
+    let owner = house.owner().await;
+    let nobody = Rest::new(owner.address, ACCOUNT, None);
+    let id = owner.create(json!({})).await;
+    for levels in [1, 8, 40] {
+        let hostile = texts_within_texts(levels);
+        for body in [
+            format!("{{\"data\":{{\"a\":{hostile}}}}}"),
+            format!("{{\"data\":{{\"action\":{hostile}}},\"action\":{hostile}}}"),
+            hostile.clone(),
+        ] {
+            for (method, path) in [
+                (Method::PUT, "/v2/api_auth"),
+                (Method::PUT, "conferences"),
+                (Method::PATCH, &*format!("conferences/{id}")),
+                (Method::PUT, &*format!("conferences/{id}/participants")),
+                (Method::GET, "/healthz"),
+            ] {
+                for rest in [&nobody, &owner] {
+                    let ask = rest.ask(method.clone(), path).json(&Value::Null).body(body.clone());
+                    let status = ask.send().await.status.as_u16();
+                    assert!(matches!(status, 200 | 400 | 401), "{path}: {status}");
+                }
+            }
+        }
+    }
+    let kept =
+        owner.patch(&format!("conferences/{id}"), json!({ "custom": "$serde_json::private::Number" })).await;
+    assert_eq!(kept.ok()["custom"], "$serde_json::private::Number");
+}

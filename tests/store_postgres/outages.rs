@@ -6,6 +6,7 @@ use convened::documents::{Condition, DocumentQuery};
 use convened::store::{PostgresStore, Store, StoreErrorKind};
 use futures_util::future::join_all;
 use serde_json::json;
+use sqlx::{Connection, PgConnection};
 
 use super::doorkeeper::{Doorkeeper, When};
 use super::postgres::Postgres;
@@ -75,7 +76,7 @@ async fn a_server_that_comes_up_after_us_is_taken_with_its_empty_database() {
     assert_eq!(error.kind(), StoreErrorKind::Unreachable, "{error}");
     server.start_again();
     healed(async || store.check().await).await;
-    assert_eq!((store.schema_version().was, store.schema_version().is), (0, 1));
+    assert_eq!((store.schema_version().was, store.schema_version().is), (0, 2));
     let made = documents(std::sync::Arc::new(store)).create(&account(), json!({})).await;
     made.expect("the schema was made");
 }
@@ -157,4 +158,37 @@ async fn what_is_acknowledged_waits_for_the_disk_whatever_the_server_was_told() 
         .await;
     documents.create(&account(), json!({})).await.expect("created");
     server.sql(&url, "DO $$ BEGIN ASSERT (SELECT array_agg(setting) FROM seen) = '{on}'; END $$").await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_database_that_is_made_anew_gets_its_tables_again() {
+    let server = Postgres::start().await;
+    let url = server.database().await;
+    let (store, documents) = open(&url).await;
+    documents.create(&account(), json!({})).await.expect("created");
+    server.sql(&url, "DROP SCHEMA public CASCADE; CREATE SCHEMA public").await;
+    healed(async || store.check().await).await;
+    let found = documents.list(&account(), &DocumentQuery::default()).await.expect("a list");
+    assert_eq!(found.documents, []);
+    documents.create(&account(), json!({})).await.expect("created");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_lock_that_somebody_else_holds_is_no_outage() {
+    let server = Postgres::start().await;
+    let url = server.database().await;
+    let (_, documents) = open_impatient(&url).await;
+    let (made, _) = healed(async || documents.create(&account(), json!({})).await.map_err(store_error)).await;
+    let mut other = PgConnection::connect(&url).await.expect("a connection");
+    let hold = "BEGIN; LOCK TABLE numbers IN ACCESS EXCLUSIVE MODE";
+    sqlx::raw_sql(hold).execute(&mut other).await.expect("held");
+    let free = Condition::default();
+    let body = json!({ "conference_numbers": ["1"] });
+    let blocked = documents.replace(&account(), &made.id, body, &free).await;
+    let error = store_error(blocked.expect_err("somebody else has it"));
+    assert_eq!(error.kind(), StoreErrorKind::Busy, "{error}");
+    // Whoever does not need it is not concerned.
+    assert_eq!(documents.get(&account(), &made.id).await.expect("read at once"), made);
+    sqlx::raw_sql("ROLLBACK").execute(&mut other).await.expect("given back");
+    documents.replace(&account(), &made.id, json!({}), &free).await.expect("and now it is written");
 }

@@ -32,7 +32,7 @@ async fn on_conference(
     caller: Caller,
     request: Request,
 ) -> Result<Response, ApiError> {
-    let action = named(&ConferenceAction::ALL, request.action()?, |action| action.name())?;
+    let action = named(&ConferenceAction::ALL, &request.action()?, |action| action.name())?;
     let found = running(&context, &caller, &request).await?;
     let results = context.switchboard.conference(&found.instances, action).await;
     answer(&found, action.name(), &results, results.len() == 1)
@@ -43,7 +43,7 @@ async fn on_participants(
     caller: Caller,
     request: Request,
 ) -> Result<Response, ApiError> {
-    let action = named(&ParticipantAction::ALL, request.action()?, |action| action.name())?;
+    let action = named(&ParticipantAction::ALL, &request.action()?, |action| action.name())?;
     let found = running(&context, &caller, &request).await?;
     let results = context.switchboard.participants(&found.instances, action).await;
     answer(&found, action.name(), &results, false)
@@ -54,7 +54,7 @@ async fn on_participant(
     caller: Caller,
     request: Request,
 ) -> Result<Response, ApiError> {
-    let action = named(&ParticipantAction::ALL, request.action()?, |action| action.name())?;
+    let action = named(&ParticipantAction::ALL, &request.action()?, |action| action.name())?;
     let found = running(&context, &caller, &request).await?;
     let (conference, participant) = one(&context, &found, &request)?;
     let result = context.switchboard.participant(&conference, &participant, action).await;

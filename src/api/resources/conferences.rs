@@ -9,7 +9,8 @@ use std::sync::Arc;
 
 use futures_util::stream::{self, StreamExt};
 use http::Method;
-use serde_json::{Map, Value};
+use serde_json::Value;
+use serde_json::value::RawValue;
 
 use super::view::{Realtime, with_sequence};
 use super::whose::Found;
@@ -60,7 +61,7 @@ async fn list(context: Arc<Context>, caller: Caller, request: Request) -> Result
 
 /// A page of the list, and where the next one begins.
 struct Lines {
-    lines: Vec<Map<String, Value>>,
+    lines: Vec<Box<RawValue>>,
     next_start_key: Option<String>,
 }
 
@@ -89,11 +90,11 @@ impl Context {
         let now = Moment::now();
         let mut page = Lines { lines: Vec::new(), next_start_key: None };
         if !asked.begins_with_ad_hoc() {
-            let found = self.documents.list(caller.account()?, &asked.documents()).await?;
+            let found = self.documents.texts(caller.account()?, &asked.documents()).await?;
             page.next_start_key = found.next_start_key;
-            let documents = found.documents.into_iter();
-            page.lines
-                .extend(documents.map(|document| self.conference_line(&self.documented(document), now)));
+            for document in found.documents {
+                page.lines.push(self.conference_line(&self.documented(document), now)?);
+            }
         }
         if page.next_start_key.is_some() || asked.owner_id.is_some() {
             return Ok(page);
@@ -106,7 +107,7 @@ impl Context {
                 page.next_start_key = Some(format!("{AD_HOC}{}", found.id));
                 break;
             }
-            page.lines.push(self.conference_line(&found, now));
+            page.lines.push(self.conference_line(&found, now)?);
         }
         Ok(page)
     }
@@ -177,8 +178,8 @@ fn is_a_filter(key: &str) -> bool {
     key.starts_with("filter_") || others.contains(&key)
 }
 
-async fn create(context: Arc<Context>, caller: Caller, mut request: Request) -> Result<Response, ApiError> {
-    let data = Value::Object(request.take_data()?);
+async fn create(context: Arc<Context>, caller: Caller, request: Request) -> Result<Response, ApiError> {
+    let data = Value::Object(request.data()?);
     let document = context.documents.create(caller.account()?, data).await?;
     answer(&context, document, Response::created)
 }
@@ -195,15 +196,15 @@ async fn get(context: Arc<Context>, caller: Caller, request: Request) -> Result<
     show(&context, &found, Response::ok)
 }
 
-async fn replace(context: Arc<Context>, caller: Caller, mut request: Request) -> Result<Response, ApiError> {
-    let data = Value::Object(request.take_data()?);
+async fn replace(context: Arc<Context>, caller: Caller, request: Request) -> Result<Response, ApiError> {
+    let data = Value::Object(request.data()?);
     let (id, condition) = (request.param("C")?, condition(&request));
     let document = context.documents.replace(caller.account()?, id, data, &condition).await?;
     answer(&context, document, Response::ok)
 }
 
-async fn patch(context: Arc<Context>, caller: Caller, mut request: Request) -> Result<Response, ApiError> {
-    let data = Value::Object(request.take_data()?);
+async fn patch(context: Arc<Context>, caller: Caller, request: Request) -> Result<Response, ApiError> {
+    let data = Value::Object(request.data()?);
     let (id, condition) = (request.param("C")?, condition(&request));
     let document = context.documents.patch(caller.account()?, id, data, &condition).await?;
     answer(&context, document, Response::ok)
@@ -212,7 +213,7 @@ async fn patch(context: Arc<Context>, caller: Caller, mut request: Request) -> R
 async fn delete(context: Arc<Context>, caller: Caller, request: Request) -> Result<Response, ApiError> {
     let condition = condition(&request);
     let document = context.documents.delete(caller.account()?, request.param("C")?, &condition).await?;
-    let found = context.documented(document);
+    let found = context.documented(document.to_record());
     context.owners.orphan(caller.account()?, &found.instances, &context.registry);
     show(&context, &found, Response::ok)
 }
@@ -224,19 +225,19 @@ fn condition(request: &Request) -> Condition {
 fn answer(
     context: &Context,
     document: Document,
-    response: impl FnOnce(&Map<String, Value>) -> Result<Response, ApiError>,
+    response: impl FnOnce(&RawValue) -> Result<Response, ApiError>,
 ) -> Result<Response, ApiError> {
-    show(context, &context.documented(document), response)
+    show(context, &context.documented(document.to_record()), response)
 }
 
 fn show(
     context: &Context,
     found: &Found,
-    response: impl FnOnce(&Map<String, Value>) -> Result<Response, ApiError>,
+    response: impl FnOnce(&RawValue) -> Result<Response, ApiError>,
 ) -> Result<Response, ApiError> {
     let now = Moment::now();
     let realtime = Realtime::of(&found.instances, now);
-    let response = response(&context.conference_view(found, &realtime, now))?;
+    let response = response(&context.conference_view(found, &realtime, now)?)?;
     let response = match &found.document {
         Some(document) => response.revision(document.revision.as_str()),
         None => response,

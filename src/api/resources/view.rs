@@ -4,11 +4,12 @@ use std::sync::Arc;
 
 use http::HeaderValue;
 use serde::Serialize;
+use serde_json::value::RawValue;
 use serde_json::{Map, Value, json};
 
 use super::Context;
 use super::whose::Found;
-use crate::api::Response;
+use crate::api::{ApiError, Response};
 use crate::config::Timestamps;
 use crate::model::{Flag, MemberState, Moment};
 use crate::registry::{Conference, Participant};
@@ -160,7 +161,7 @@ impl Context {
         found: &Found,
         realtime: &Realtime,
         now: Moment,
-    ) -> Map<String, Value> {
+    ) -> Result<Box<RawValue>, ApiError> {
         let mut view = base(found);
         let mut read_only = json!({
             "members": realtime.members,
@@ -176,11 +177,11 @@ impl Context {
             read_only["modified"] = self.stored_time(document.modified).into();
         }
         view.insert("_read_only".into(), read_only);
-        view
+        appended(found, &view)
     }
 
     /// A line of the list of conferences.
-    pub(super) fn conference_line(&self, found: &Found, now: Moment) -> Map<String, Value> {
+    pub(super) fn conference_line(&self, found: &Found, now: Moment) -> Result<Box<RawValue>, ApiError> {
         let realtime = Realtime::of(&found.instances, now);
         let mut view = base(found);
         view.insert("members".into(), realtime.members.into());
@@ -188,13 +189,13 @@ impl Context {
         view.insert("moderators".into(), realtime.moderators.into());
         view.insert("duration".into(), realtime.duration.into());
         view.insert("is_locked".into(), realtime.is_locked.into());
-        view
+        appended(found, &view)
     }
 }
 
-/// The document, its id, and where it runs.
+/// What stands beside the document's own keys: its id, and where it runs.
 fn base(found: &Found) -> Map<String, Value> {
-    let mut view = found.document.as_ref().map(|document| document.body.clone()).unwrap_or_default();
+    let mut view = Map::new();
     view.insert("id".into(), found.id.as_str().into());
     if found.document.is_none() {
         view.insert("name".into(), found.id.as_str().into());
@@ -209,6 +210,18 @@ fn base(found: &Found) -> Map<String, Value> {
         view.insert("instances".into(), instances.collect());
     }
     view
+}
+
+/// The document's text with more keys behind its own, none of which is among them: these are never stored.
+fn appended(found: &Found, more: &Map<String, Value>) -> Result<Box<RawValue>, ApiError> {
+    let text = found.document.as_ref().map_or("{}", |document| document.text.as_str());
+    let open = text.strip_suffix('}').filter(|text| text.starts_with('{'));
+    let whole = open.and_then(|open| {
+        let more = serde_json::to_string(more).ok()?;
+        let comma = if open[1..].trim_ascii().is_empty() { "" } else { "," };
+        RawValue::from_string(format!("{open}{comma}{}", more.strip_prefix('{')?)).ok()
+    });
+    whole.ok_or_else(|| ApiError::internal(format!("document {}: its text is no JSON object", found.id)))
 }
 
 /// Says up to which change an answer goes.

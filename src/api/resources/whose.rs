@@ -10,7 +10,7 @@ use std::sync::Arc;
 use super::{Caller, Context};
 use crate::api::ApiError;
 use crate::auth::AccountId;
-use crate::documents::{Document, DocumentError};
+use crate::documents::{DocumentError, DocumentRecord};
 use crate::model::AccountTag;
 use crate::registry::Conference;
 use crate::store::StoreError;
@@ -20,7 +20,7 @@ pub(super) struct Found {
     /// The id in the path, which is its name on the switch.
     pub(super) id: String,
     /// Its document, unless it is an ad-hoc one, or the database is away.
-    pub(super) document: Option<Document>,
+    pub(super) document: Option<DocumentRecord>,
     /// Whether it is known to have no document.
     pub(super) is_ad_hoc: bool,
     /// Where it runs, oldest first.
@@ -35,7 +35,7 @@ impl Context {
     pub(super) async fn find(&self, caller: &Caller, id: &str) -> Result<Found, ApiError> {
         let account = caller.account()?;
         let running = self.registry.conference(id);
-        let away = match self.documents.get(account, id).await {
+        let away = match self.documents.text(account, id).await {
             Ok(document) => {
                 return Ok(self.documented(document));
             }
@@ -58,9 +58,9 @@ impl Context {
     }
 
     /// A document of the account with what runs of it.
-    pub(super) fn documented(&self, document: Document) -> Found {
+    pub(super) fn documented(&self, document: DocumentRecord) -> Found {
         let instances = self.registry.conference(&document.id).to_vec();
-        self.owners.note(&document.account_id, &instances, &self.registry);
+        self.owners.note(&document.account, &instances, &self.registry);
         Found { id: document.id.clone(), document: Some(document), is_ad_hoc: false, instances }
     }
 

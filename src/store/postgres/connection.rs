@@ -8,13 +8,13 @@
 //! begin ─▶ Transaction ─▶ finish ─┴ failed thrown away, and so is one that is dropped halfway
 //! ```
 
+use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use deadpool::Runtime;
 use deadpool::managed::{Manager, Metrics, Object, Pool, PoolError, QueueMode, RecycleResult};
 use sqlx::postgres::PgConnectOptions;
 use sqlx::{AssertSqlSafe, Connection, PgConnection, SqlSafeStr, SqlStr};
-use tokio::sync::OnceCell;
 use tokio::time::timeout;
 
 use super::super::error::Ending;
@@ -52,7 +52,7 @@ impl Connections {
         schema: Option<SchemaVersion>,
     ) -> Result<Self, StoreError> {
         let limit = settings.timeout;
-        let schema = OnceCell::new_with(schema);
+        let schema = Mutex::new(schema);
         let connector = Connector { options, name: settings.shown(), limit, schema };
         let size = usize::try_from(settings.connections.max(1)).unwrap_or(1);
         let pool = Pool::builder(connector)
@@ -94,8 +94,10 @@ impl Connections {
         }
     }
 
+    /// Closes all connections that are not in use. The next one looks at the database again.
     fn forget_all(&self) {
         drop(self.pool.retain(|_, _| false));
+        self.pool.manager().schema.lock().unwrap_or_else(PoisonError::into_inner).take();
     }
 
     /// A transaction to write with.
@@ -165,7 +167,7 @@ impl Connections {
 
     /// The schema as this process found it and as it is; zeros while nobody knows.
     pub(super) fn schema(&self) -> SchemaVersion {
-        self.pool.manager().schema.get().copied().unwrap_or(SchemaVersion { was: 0, is: 0 })
+        self.pool.manager().known_schema().unwrap_or(SchemaVersion { was: 0, is: 0 })
     }
 
     pub(super) fn close(&self) {
@@ -305,8 +307,14 @@ pub(super) struct Connector {
     /// The URL without its password.
     name: String,
     limit: Duration,
-    /// Known when it was brought up to date. The server may be away at the start.
-    schema: OnceCell<SchemaVersion>,
+    /// Known while it is up to date: the server may be away at the start, or its database be made anew.
+    schema: Mutex<Option<SchemaVersion>>,
+}
+
+impl Connector {
+    fn known_schema(&self) -> Option<SchemaVersion> {
+        *self.schema.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 impl Manager for Connector {
@@ -314,8 +322,11 @@ impl Manager for Connector {
     type Error = StoreError;
 
     async fn create(&self) -> Result<Line, StoreError> {
-        let schema = self.schema.get_or_try_init(|| open::bring_up(&self.options, &self.name, self.limit));
-        schema.await.map_err(open::as_store_error)?;
+        if self.known_schema().is_none() {
+            let schema = open::bring_up(&self.options, &self.name, self.limit).await;
+            let schema = schema.map_err(open::as_store_error)?;
+            self.schema.lock().unwrap_or_else(PoisonError::into_inner).replace(schema);
+        }
         let connected = timeout(self.limit, open::connect(&self.options, self.limit)).await;
         let connection = connected.unwrap_or_else(|_| Err(no_answer(self.limit)))?;
         Ok(Line { connection, used: Instant::now() })

@@ -22,6 +22,8 @@ pub(super) fn sqlstate(error: &Error) -> String {
     code.map(|code| code.into_owned()).unwrap_or_default()
 }
 
+const UNDEFINED_TABLE: &str = "42P01";
+
 /// <https://www.postgresql.org/docs/current/errcodes-appendix.html>
 fn kind(error: &Error) -> StoreErrorKind {
     match error {
@@ -51,6 +53,8 @@ fn of_code(code: &str) -> StoreErrorKind {
         }
         // Who we are, or which database it is, is refused: it was not so at the start.
         _ if code.starts_with("28") || code == "3D000" => StoreErrorKind::Unreachable,
+        // undefined_table: somebody has made the database anew. The next connection makes the tables.
+        UNDEFINED_TABLE => StoreErrorKind::Unreachable,
         // system_error, io_error
         _ if code.starts_with("58") => StoreErrorKind::Io,
         // data_corrupted, index_corrupted

@@ -78,11 +78,14 @@ pub(super) async fn connect(options: &PgConnectOptions, limit: Duration) -> Resu
     let mut connection = options.connect().await.map_err(store_error)?;
     // Not as startup options: a pooler between us and the server would refuse them. A server that was
     // told not to wait for its disk would lose what we acknowledge.
+    // The server gives up before we do: who waits for somebody else's lock is told that the database is
+    // busy, which is no outage for everybody. And who hangs in a transaction loses it before that.
     let settings = format!(
-        "SET statement_timeout = {ms}; SET idle_in_transaction_session_timeout = {ms};
+        "SET statement_timeout = {}; SET idle_in_transaction_session_timeout = {};
          SELECT set_config('synchronous_commit', 'on', false)
          WHERE current_setting('synchronous_commit') = 'off'",
-        ms = limit.as_millis()
+        (limit.as_millis() * 4 / 5).max(1),
+        (limit.as_millis() / 2).max(1),
     );
     sqlx::raw_sql(AssertSqlSafe(settings)).execute(&mut connection).await.map_err(store_error)?;
     Ok(connection)
