@@ -2,6 +2,8 @@
 
 #[path = "node_stories/commands.rs"]
 mod commands;
+#[path = "node_stories/figures.rs"]
+mod figures;
 #[path = "node_stories/following.rs"]
 mod following;
 #[path = "node_stories/lists.rs"]

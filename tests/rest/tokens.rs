@@ -107,6 +107,9 @@ async fn a_superuser_works_in_every_account_and_sees_the_nodes() {
     assert_eq!(nodes.as_array().map(Vec::len), Some(2));
     assert_eq!((&nodes[0]["name"], &nodes[0]["state"]), (&json!("fs1"), &json!("followed")));
     assert_eq!(nodes[0]["core_uuid"], json!(house.switch().core_uuid()));
+    let counted = (&nodes[0]["reconnects"], &nodes[0]["drifts"], &nodes[0]["last_event_ago_ms"]);
+    assert_eq!(counted, (&json!(0), &json!(0), &json!(null)));
+    assert!(nodes[0]["command_latency_ms"].as_f64().is_some_and(|ms| ms > 0.0), "{nodes}");
     house.owner().await.get("/v2/nodes").await.refused(403, "forbidden");
     let nobody = Rest::new(superuser.address, ACCOUNT, None);
     nobody.get("/v2/nodes").await.refused(401, "invalid_credentials");
