@@ -60,14 +60,14 @@ async fn an_audit_finds_what_nothing_looked_odd_about() {
     };
     let mut calls = Vec::new();
     for room in 0..30 {
-        calls.push(house.switch.join(&format!("room {room}"), Caller::new("Ann", "1")).expect("let in"));
+        calls.push(house.switch.join(&format!("room{room}"), Caller::new("Ann", "1")).expect("let in"));
     }
     settled(&house.switch).await;
     house.agrees().await;
     // What is told of each of them from here on is lost.
     house.switch.drop_events_if(|event| event.action().is_some());
     for room in 0..30 {
-        house.switch.api(&format!("conference room {room} lock"));
+        house.switch.api(&format!("conference room{room} lock"));
     }
     house.agrees().await;
     assert!(house.node.status().drifts >= 30, "{:?}", house.node.status());
