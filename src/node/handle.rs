@@ -18,7 +18,8 @@ use super::look::Look;
 use super::report::Report;
 use crate::config;
 use crate::esl::{Command, Limits};
-use crate::registry::{Mark, Publish, Reconciled, Registry, Writer};
+use crate::model::Moment;
+use crate::registry::{Graces, Mark, NodeCondition, Publish, Reconciled, Registry, Writer};
 
 /// How to reach a node, and within which limits.
 #[derive(Debug, Clone)]
@@ -42,6 +43,14 @@ impl Settings {
 
     pub(super) fn heartbeat_timeout(&self) -> Duration {
         Duration::from_secs(self.node.heartbeat_timeout_s)
+    }
+
+    fn graces(&self) -> Graces {
+        let millis = |seconds: u64| seconds.saturating_mul(1_000);
+        Graces {
+            stale_after_ms: millis(self.node.stale_after_s),
+            gone_after_ms: millis(self.node.gone_after_s),
+        }
     }
 
     pub(super) fn backoff(&self) -> Backoff {
@@ -179,11 +188,11 @@ impl Node {
             event_trouble: Report::default(),
             command_trouble: Report::default(),
         });
-        registry.set_node(&name, crate::registry::NodeCondition::Unlisted);
+        registry.set_node(&name, NodeCondition::Unlisted, Moment::now());
         let node = Self { shared: shared.clone(), registry: registry.clone() };
-        let writer = Writer::new(registry.clone(), name, publish);
+        let writer = Writer::new(registry, name, publish).with_graces(shared.settings.graces());
         let mut tasks = JoinSet::new();
-        let follower = Follower::new(shared.clone(), registry, writer, comparing);
+        let follower = Follower::new(shared.clone(), writer, comparing);
         tasks.spawn(stop.clone().run_until_cancelled_owned(follower.run()).map_ended());
         tasks.spawn(stop.clone().run_until_cancelled_owned(keep_commands(shared, pipeline)).map_ended());
         tasks.spawn(stop.clone().run_until_cancelled_owned(Lister::new(node.clone()).run()).map_ended());

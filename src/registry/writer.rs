@@ -1,5 +1,7 @@
 //! The one writer of a node: events and lists in, state and changes out. Pure: time comes in.
 
+mod outage;
+
 use std::collections::VecDeque;
 use std::sync::Arc;
 
@@ -43,6 +45,10 @@ pub enum Scope<'a> {
     Conference(&'a str),
 }
 
+pub use outage::{Aged, Graces};
+
+use outage::Outage;
+
 /// What comparing with a list came to.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Reconciled {
@@ -63,6 +69,15 @@ struct Ended {
     reason: Reason,
     /// The number of its last change: if it is found again its numbers go on.
     changes: u64,
+    /// When that was, on the monotonic clock.
+    at_ms: u64,
+}
+
+impl Ended {
+    /// Whether the switch itself has not said so: it may run, and a list may bring it in again.
+    fn may_run(&self) -> bool {
+        matches!(self.reason, Reason::List | Reason::NodeLost)
+    }
 }
 
 /// Writes what happens on one node. There is one for each node, and nobody else writes.
@@ -76,6 +91,9 @@ pub struct Writer<P> {
     ended_at: VecDeque<(u64, Arc<str>)>,
     core: Option<Box<str>>,
     arrivals: u64,
+    graces: Graces,
+    /// The event connection was lost, and everything has not been listed since.
+    outage: Option<Outage>,
 }
 
 impl<P: Publish> Writer<P> {
@@ -90,7 +108,15 @@ impl<P: Publish> Writer<P> {
             ended_at: VecDeque::new(),
             core: None,
             arrivals: 0,
+            graces: Graces::default(),
+            outage: None,
         }
+    }
+
+    /// The same with other times after which a node that is out of reach counts as stale and as gone.
+    #[must_use]
+    pub fn with_graces(self, graces: Graces) -> Self {
+        Self { graces, ..self }
     }
 
     /// A connection has told which run of the switch it is connected to. If it is another than before,
@@ -139,14 +165,16 @@ impl<P: Publish> Writer<P> {
         if let Some(ended) = self.ended.get_mut(&*event.instance) {
             return match (ended.reason, event.kind) {
                 // Now it is over for good, whatever an older list says.
-                (Reason::List, EventKind::Destroyed) => {
+                (_, EventKind::Destroyed) if ended.may_run() => {
                     ended.reason = Reason::Event;
                     None
                 }
                 // FreeSWITCH lets go of the name first: the last ones leave a conference that no list has.
-                (Reason::List, EventKind::Left) => None,
+                (_, EventKind::Left) => None,
                 // A list did not have it and it goes on: the name in its events may not be its own.
                 (Reason::List, _) => Some(Odd::Misnamed),
+                // It has outlasted the node's absence.
+                (Reason::NodeLost, _) => Some(Odd::UnknownConference),
                 _ => None,
             };
         }
@@ -167,8 +195,7 @@ impl<P: Publish> Writer<P> {
                 odd
             }
             EventKind::Destroyed => {
-                let ended = Ended { reason: Reason::Event, changes: 0 };
-                self.remember_ended((&*event.instance).into(), ended, now);
+                self.remember_ended((&*event.instance).into(), Reason::Event, 0, now);
                 None
             }
             EventKind::Left if event.size.is_none_or(|size| size == 0) => None,
@@ -182,20 +209,26 @@ impl<P: Publish> Writer<P> {
         // Out of the index first: whoever reads after the change does not find it any more.
         self.registry.remove(&room.conference);
         room.end(&step);
-        let ended = Ended { reason, changes: room.conference.change_number() };
-        self.remember_ended(room.conference.instance.clone(), ended, now);
+        let changes = room.conference.change_number();
+        self.remember_ended(room.conference.instance.clone(), reason, changes, now);
     }
 
-    fn remember_ended(&mut self, instance: Arc<str>, ended: Ended, now: Moment) {
-        while let Some((at_ms, _)) = self.ended_at.front()
-            && (self.ended_at.len() >= REMEMBER || now.monotonic_ms.saturating_sub(*at_ms) > REMEMBER_MS)
+    fn remember_ended(&mut self, instance: Arc<str>, reason: Reason, changes: u64, now: Moment) {
+        let at_ms = now.monotonic_ms;
+        // As long as the node is out of reach nothing is found again, and nothing is too old for it.
+        let is_old = |then: u64| self.outage.is_none() && at_ms.saturating_sub(then) > REMEMBER_MS;
+        while let Some((then, _)) = self.ended_at.front()
+            && (self.ended_at.len() >= REMEMBER || is_old(*then))
         {
-            if let Some((_, old)) = self.ended_at.pop_front() {
+            // What has ended once more since is remembered for its later end.
+            if let Some((then, old)) = self.ended_at.pop_front()
+                && self.ended.get(&old).is_some_and(|ended| ended.at_ms == then)
+            {
                 self.ended.remove(&old);
             }
         }
-        self.ended_at.push_back((now.monotonic_ms, instance.clone()));
-        self.ended.insert(instance, ended);
+        self.ended_at.push_back((at_ms, instance.clone()));
+        self.ended.insert(instance, Ended { reason, changes, at_ms });
     }
 
     /// The fence before a list has come by.
@@ -233,9 +266,9 @@ impl<P: Publish> Writer<P> {
         result: &mut Reconciled,
     ) {
         let changes = match self.ended.get(&*listed.instance).copied() {
-            Some(Ended { reason: Reason::List, changes }) => {
+            Some(ended) if ended.may_run() => {
                 self.ended.remove(&*listed.instance);
-                changes
+                ended.changes
             }
             Some(_) => return,
             None => 0,
@@ -293,6 +326,9 @@ impl<P: Publish> Writer<P> {
             }
             if self.ended.contains_key(instance) {
                 return Err(format!("{instance} runs and has ended"));
+            }
+            if room.conference.is_stale() && self.outage.is_none() {
+                return Err(format!("{instance} is stale and its node is followed"));
             }
         }
         Ok(())

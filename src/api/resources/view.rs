@@ -130,7 +130,7 @@ fn view<'a>(
 
 impl Context {
     /// A time in seconds since 1970 as the configuration wants it written.
-    fn time(&self, unix_s: u64) -> u64 {
+    pub(super) fn time(&self, unix_s: u64) -> u64 {
         match self.timestamps {
             Timestamps::Gregorian => unix_s.saturating_add(GREGORIAN),
             Timestamps::Unix => unix_s,
