@@ -12,7 +12,7 @@ use tokio::time::Instant;
 
 use super::backoff::Backoff;
 use super::connection::{Connection, Lost};
-use super::fences::SUBCLASS;
+use super::fences::{Heard, SUBCLASS};
 use super::handle::{Shared, tell_trouble};
 use super::translate::Translator;
 use crate::esl::{Command, Event, Frame, Names, Value};
@@ -38,6 +38,8 @@ pub(super) struct Follower<P> {
     shared: Arc<Shared>,
     writer: Writer<P>,
     compare: mpsc::Receiver<Compare>,
+    /// Fences that were sent and have not been seen.
+    missed: mpsc::Receiver<Heard>,
     translator: Translator,
     others: Names<4>,
     /// Whether this connection has told which run of the switch it is.
@@ -45,9 +47,14 @@ pub(super) struct Follower<P> {
 }
 
 impl<P: Publish> Follower<P> {
-    pub(super) fn new(shared: Arc<Shared>, writer: Writer<P>, compare: mpsc::Receiver<Compare>) -> Self {
+    pub(super) fn new(
+        shared: Arc<Shared>,
+        writer: Writer<P>,
+        compare: mpsc::Receiver<Compare>,
+        missed: mpsc::Receiver<Heard>,
+    ) -> Self {
         let others = Names::new(["Event-Name", "Event-Subclass", "Fence-ID", "Event-Sequence"]);
-        Self { shared, writer, compare, translator: Translator::default(), others, core_known: false }
+        Self { shared, writer, compare, missed, translator: Translator::default(), others, core_known: false }
     }
 
     /// Follows the node for ever.
@@ -162,7 +169,14 @@ impl<P: Publish> Follower<P> {
                     if let Err(lost) = read {
                         return lost;
                     }
+                    self.shared.fences.heard();
                     heard = Instant::now();
+                }
+                // Behind the reading: what has come by now counts.
+                Some(since) = self.missed.recv() => {
+                    if since == self.shared.heard() {
+                        return Lost::Deaf(self.shared.settings.command_timeout());
+                    }
                 }
                 () = tokio::time::sleep_until(heard + silence) => return Lost::Mute(silence),
                 () = tokio::time::sleep_until(aging.unwrap_or(heard)), if aging.is_some() => {}
