@@ -124,3 +124,25 @@ async fn a_connection_that_does_not_last_until_the_list_makes_one_pair_and_the_f
     become_(&house, NodeCondition::Followed).await;
     assert_eq!(kinds_since(&house, before), [ChangeKind::ConferenceStale, ChangeKind::ConferenceRecovered]);
 }
+
+#[tokio::test]
+async fn a_connection_that_is_back_and_tells_nothing_does_not_stop_the_clock() {
+    let (house, _) = following(1, 2).await;
+    let before = house.kept.all().len();
+    // Neither an event nor a fence, so that nothing can be listed.
+    house.switch.drop_events_if(|_| true);
+    break_events(&house).await;
+    let connections = house.node.status().connections;
+    become_(&house, NodeCondition::Stale).await;
+    assert_eq!(kinds_since(&house, before), [ChangeKind::ConferenceStale]);
+    become_(&house, NodeCondition::Gone).await;
+    assert!(house.registry.conferences().is_empty());
+    assert_eq!(house.node.status().connections, connections, "it was the same connection all along");
+    house.switch.keep_events();
+    // Who asks for it finds it, before everything is listed.
+    house.list_all().await;
+    house.agrees().await;
+    assert_eq!(condition(&house), NodeCondition::Gone);
+    house.switch.cut(Which::Events);
+    become_(&house, NodeCondition::Followed).await;
+}

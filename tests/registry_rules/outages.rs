@@ -281,3 +281,23 @@ fn it_is_told_since_when_a_node_is_as_it_is() {
     back(&mut story, 130_000, &[both()]);
     assert_eq!(since(&story), (NodeCondition::Followed, at(130_000).unix_ms));
 }
+
+#[test]
+fn what_was_gone_twice_is_remembered_for_the_later_time() {
+    let mut story = daily();
+    for lost_at in [0, 500_000] {
+        lose(&mut story, lost_at);
+        age(&mut story, lost_at + 120_000);
+        assert!(story.instance("i1").is_none());
+        if lost_at == 0 {
+            back(&mut story, 130_000, &[both()]);
+        }
+    }
+    // Everything is listed and it is not there: only now does the time count for which it is remembered.
+    back(&mut story, 640_000, &[]);
+    story.now = 900_000;
+    story.hears_all([joined(900, "x", 5).of("i5"), told(901, EventKind::Destroyed).of("i5")]);
+    // `check` sees to the numbers.
+    back(&mut story, 901_000, &[both()]);
+    assert_eq!(story.calls(), ["a", "b"]);
+}
