@@ -235,9 +235,10 @@ async fn a_connection_that_breaks_again_and_again_makes_one_pair_and_is_stale_al
     let node = house.daemon.context().switchboard.nodes()["fs1"].clone();
     // No fence is seen, so that nothing can be listed, however often the connection is there.
     house.switch().drop_events_if(|_| true);
-    let mut was_stale = false;
-    let mut breaks_while_stale = 0;
+    let (mut breaks, mut breaks_while_stale, mut was_stale) = (0, 0, false);
     while breaks_while_stale < 5 {
+        breaks += 1;
+        assert!(breaks < 1_000, "each takes some milliseconds, and it is not stale yet");
         let before = node.status().connections;
         house.switch().cut(Which::Events);
         while node.status().connections == before {
