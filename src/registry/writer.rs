@@ -2,6 +2,8 @@
 
 mod outage;
 
+pub use outage::{Aged, Graces};
+
 use std::collections::VecDeque;
 use std::sync::Arc;
 
@@ -11,6 +13,8 @@ use super::conference::Conference;
 use super::index::Registry;
 use super::room::{Room, Step};
 use crate::model::{AccountTag, ConferenceEvent, EventKind, ListedConference, Moment};
+
+use outage::Outage;
 
 /// Something that should not be: the conference has to be listed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -45,10 +49,6 @@ pub enum Scope<'a> {
     Conference(&'a str),
 }
 
-pub use outage::{Aged, Graces};
-
-use outage::Outage;
-
 /// What comparing with a list came to.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Reconciled {
@@ -63,12 +63,20 @@ const REMEMBER_MS: u64 = 600_000;
 /// How many ended conferences are remembered at most.
 const REMEMBER: usize = 100_000;
 
+/// What a conference goes on with if it is found again.
+#[derive(Default)]
+struct Kept {
+    /// The number of its last change.
+    changes: u64,
+    /// Whose it is: a list does not tell what its first member's channel did.
+    account: AccountTag,
+    account_is_variable: bool,
+}
+
 /// How a conference ended.
-#[derive(Debug, Clone, Copy)]
 struct Ended {
     reason: Reason,
-    /// The number of its last change: if it is found again its numbers go on.
-    changes: u64,
+    kept: Kept,
     /// When that was, on the monotonic clock.
     at_ms: u64,
 }
@@ -186,7 +194,7 @@ impl<P: Publish> Writer<P> {
                     &self.registry,
                     &self.node,
                     (&event.instance, &event.conference),
-                    (now.unix_ms, 0),
+                    (now.unix_ms, Kept::default()),
                     &step,
                 );
                 let odd = room.apply(event, &step);
@@ -195,7 +203,7 @@ impl<P: Publish> Writer<P> {
                 odd
             }
             EventKind::Destroyed => {
-                self.remember_ended((&*event.instance).into(), Reason::Event, 0, now);
+                self.remember_ended((&*event.instance).into(), Reason::Event, Kept::default(), now);
                 None
             }
             EventKind::Left if event.size.is_none_or(|size| size == 0) => None,
@@ -209,11 +217,12 @@ impl<P: Publish> Writer<P> {
         // Out of the index first: whoever reads after the change does not find it any more.
         self.registry.remove(&room.conference);
         room.end(&step);
-        let changes = room.conference.change_number();
-        self.remember_ended(room.conference.instance.clone(), reason, changes, now);
+        let Room { conference, account, account_is_variable, .. } = room;
+        let kept = Kept { changes: conference.change_number(), account, account_is_variable };
+        self.remember_ended(conference.instance.clone(), reason, kept, now);
     }
 
-    fn remember_ended(&mut self, instance: Arc<str>, reason: Reason, changes: u64, now: Moment) {
+    fn remember_ended(&mut self, instance: Arc<str>, reason: Reason, kept: Kept, now: Moment) {
         let at_ms = now.monotonic_ms;
         // As long as the node is out of reach nothing is found again, and nothing is too old for it.
         let is_old = |then: u64| self.outage.is_none() && at_ms.saturating_sub(then) > REMEMBER_MS;
@@ -228,7 +237,7 @@ impl<P: Publish> Writer<P> {
             }
         }
         self.ended_at.push_back((at_ms, instance.clone()));
-        self.ended.insert(instance, Ended { reason, changes, at_ms });
+        self.ended.insert(instance, Ended { reason, kept, at_ms });
     }
 
     /// The fence before a list has come by.
@@ -265,14 +274,10 @@ impl<P: Publish> Writer<P> {
         now: Moment,
         result: &mut Reconciled,
     ) {
-        let changes = match self.ended.get(&*listed.instance).copied() {
-            Some(ended) if ended.may_run() => {
-                self.ended.remove(&*listed.instance);
-                ended.changes
-            }
-            Some(_) => return,
-            None => 0,
-        };
+        if self.ended.get(&*listed.instance).is_some_and(|ended| !ended.may_run()) {
+            return;
+        }
+        let kept = self.ended.remove(&*listed.instance).map(|ended| ended.kept).unwrap_or_default();
         let step = Step { publish: &self.publish, now, arrival: mark.arrival, reason: Reason::List };
         if !self.rooms.contains_key(&*listed.instance) {
             if listed.ending {
@@ -280,7 +285,7 @@ impl<P: Publish> Writer<P> {
             }
             let began = now.unix_ms.saturating_sub(listed.run_time_s.saturating_mul(1_000));
             let room =
-                begin(&self.registry, &self.node, (&listed.instance, &listed.name), (began, changes), &step);
+                begin(&self.registry, &self.node, (&listed.instance, &listed.name), (began, kept), &step);
             self.rooms.insert(room.conference.instance.clone(), room);
             result.repaired += 1;
         }
@@ -340,12 +345,15 @@ fn begin(
     registry: &Registry,
     node: &Arc<str>,
     (instance, name): (&str, &str),
-    (began_unix_ms, changes): (u64, u64),
+    (began_unix_ms, kept): (u64, Kept),
     step: &Step<'_>,
 ) -> Room {
-    let conference = Arc::new(Conference::new(instance, name, node.clone(), began_unix_ms, changes));
+    let conference = Arc::new(Conference::new(instance, name, node.clone(), began_unix_ms, kept.changes));
+    conference.set_tag(kept.account.clone());
     registry.insert(&conference);
-    let room = Room::new(conference);
+    let mut room = Room::new(conference);
+    room.account = kept.account;
+    room.account_is_variable = kept.account_is_variable;
     room.publish(ChangeKind::ConferenceCreated, None, step);
     room
 }

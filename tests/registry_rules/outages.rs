@@ -1,7 +1,7 @@
 //! A node that is out of reach: its conferences are stale after one grace and gone after another, and
 //! recover when everything has been listed again.
 
-use convened::model::EventKind;
+use convened::model::{AccountTag, EventKind};
 use convened::registry::{Aged, ChangeKind, Graces, NodeCondition, Odd, Reason};
 
 use crate::story::Story;
@@ -300,4 +300,18 @@ fn what_was_gone_twice_is_remembered_for_the_later_time() {
     // `check` sees to the numbers.
     back(&mut story, 901_000, &[both()]);
     assert_eq!(story.calls(), ["a", "b"]);
+}
+
+#[test]
+fn what_is_back_is_whose_it_was_from_the_first_change_on() {
+    let mut story = followed([joined(1, "a", 7).pays("acme"), joined(2, "b", 8).pays("evil")]);
+    lose(&mut story, 0);
+    age(&mut story, 120_000);
+    back(&mut story, 130_000, &[both()]);
+    let acme = AccountTag::Tagged("acme".into());
+    assert_eq!(story.daily().account_tag(), acme, "a list does not tell it");
+    assert_eq!(story.registry.conferences_tagged(&acme).len(), 1);
+    story.now = 131_000;
+    story.hears_all([state(1_001, "b", 8).pays("evil")]);
+    assert_eq!(story.daily().account_tag(), acme);
 }
