@@ -10,6 +10,9 @@
 //!                  └─▶ Publish (changes)      Registry (index by name and by account) ◀─ readers
 //! ```
 //!
+//! A node that is out of reach keeps what is known of it for a while: first it is marked as stale, then it
+//! is taken for gone.
+//!
 //! Invariant: index maps are sharded locks; what is found is cloned out and the guard dropped at once.
 
 mod change;
@@ -22,7 +25,7 @@ mod writer;
 pub use change::{Change, ChangeKind, Publish, Reason};
 pub use conference::{Conference, Participant};
 pub use index::{NodeCondition, Registry};
-pub use writer::{Mark, Odd, Reconciled, Scope, Writer};
+pub use writer::{Aged, Graces, Mark, Odd, Reconciled, Scope, Writer};
 
 /// Hash maps of the event path: the hasher is seeded, for callers choose some of the keys.
 type Map<K, V> = std::collections::HashMap<K, V, foldhash::fast::RandomState>;

@@ -6,10 +6,13 @@
 //!                              └ -ERR, usage, anything not understood: failed
 //! ```
 //!
+//! A stale conference is left alone, whether commands can be sent or not: nobody knows whom they would hit.
+//!
 //! Leaving is told later than the reply: there the leaving itself is awaited instead of a fence.
 //!
 //! Invariant: nothing is called done because it was asked for, or because FreeSWITCH said `+OK`.
 
+mod effect;
 mod reply;
 mod target;
 
@@ -21,12 +24,13 @@ use futures_util::future::join_all;
 use tokio::sync::broadcast::error::RecvError;
 
 use crate::hub::Hub;
-use crate::model::{ActionResult, ConferenceAction, Flag, MemberState, Outcome, ParticipantAction, Problem};
+use crate::model::{ActionResult, ConferenceAction, MemberState, Outcome, ParticipantAction, Problem};
 use crate::node::{CommandError, Node, conference_word};
 use crate::registry::{Conference, Participant, Registry};
 
 pub use reply::{Line, Verdict, read_lines, verdict};
 
+use effect::{LOST, NOT_SO, effect, is_in, shows};
 use target::Target;
 
 /// How long somebody who has just joined may not be found yet: FreeSWITCH tells of him before it links
@@ -109,6 +113,10 @@ impl Switchboard {
         result: Result<Outcome, Problem>,
     ) -> ActionResult {
         let (outcome, problem) = match result {
+            // What is gone with its node has not been seen to end, and nothing else of it either.
+            Ok(Outcome::Done | Outcome::Already | Outcome::NotFound) if conference.is_stale() => {
+                (Outcome::Unknown, Some(LOST))
+            }
             Ok(outcome) => (outcome, None),
             Err(problem @ Problem::NotSeen(_)) => (Outcome::Unknown, Some(problem)),
             Err(problem) => (Outcome::Failed, Some(problem)),
@@ -122,8 +130,10 @@ impl Switchboard {
         }
     }
 
+    /// Where to send what is to be done to the conference, as long as it is known well enough for that.
     fn node(&self, conference: &Conference) -> Result<&Node, Problem> {
-        self.nodes.get(&conference.node).ok_or(Problem::Unavailable)
+        let node = self.nodes.get(&conference.node).ok_or(Problem::Unavailable)?;
+        if conference.is_stale() { Err(Problem::Stale) } else { Ok(node) }
     }
 
     async fn lock(&self, conference: &Conference, action: ConferenceAction) -> Result<Outcome, Problem> {
@@ -357,34 +367,9 @@ impl Switchboard {
     }
 }
 
-/// All that FreeSWITCH told has been seen, and it is not as was asked.
-const NOT_SO: Problem = Problem::NotSeen("accepted, but it is not so");
-
 /// `Conference-Unique-ID` has this form.
 fn is_uuid(text: &str) -> bool {
     text.len() == 36 && text.bytes().all(|byte| byte.is_ascii_hexdigit() || byte == b'-')
-}
-
-/// What an action does to a participant's state; kicking ends it instead.
-fn effect(action: ParticipantAction) -> Option<(Flag, bool)> {
-    match action {
-        ParticipantAction::Mute => Some((Flag::Speak, false)),
-        ParticipantAction::Unmute => Some((Flag::Speak, true)),
-        ParticipantAction::Deaf => Some((Flag::Hear, false)),
-        ParticipantAction::Undeaf => Some((Flag::Hear, true)),
-        ParticipantAction::Kick => None,
-    }
-}
-
-/// Whether the same stay of the same call is still in the conference.
-fn is_in(conference: &Conference, participant: &Participant) -> bool {
-    let now = conference.by_call_id(&participant.call_id);
-    now.is_some_and(|now| now.joined_unix_ms == participant.joined_unix_ms)
-}
-
-/// Whether the participant is as asked, or has left meanwhile.
-fn shows(conference: &Conference, participant: &Participant, flag: Flag, value: bool) -> bool {
-    conference.by_call_id(&participant.call_id).is_none_or(|now| now.state().has(flag) == value)
 }
 
 /// Sends a command; what it printed.

@@ -263,6 +263,12 @@ fn all_semantic_problems_are_reported_at_once() {
         [[node]]
         name = "fs4"
         password_file = "missing"
+        stale_after_s = 121
+        [[node]]
+        name = "fs5"
+        password = "x"
+        stale_after_s = 86401
+        gone_after_s = 0
         [log]
         level = "lots"
     "#;
@@ -283,6 +289,10 @@ fn all_semantic_problems_are_reported_at_once() {
             "node[2].user",
             "node[2].connect_timeout_ms",
             "node[3].password_file",
+            "node[3].stale_after_s",
+            "node[4].stale_after_s",
+            "node[4].gone_after_s",
+            "node[4].stale_after_s",
             "node[1].name",
             "log.level",
         ],
@@ -291,6 +301,16 @@ fn all_semantic_problems_are_reported_at_once() {
     assert!(error.lines().all(|line| line.starts_with("conf.toml: ")), "{error}");
     assert!(error.contains("missing: cannot be read"), "the password file is named: {error}");
     assert!(!error.contains("hunter2"), "{error}");
+}
+
+#[test]
+fn the_graces_of_a_lost_node_may_be_one_and_the_first_may_be_none() {
+    for (stale, gone) in [(0, 1), (5, 5), (86_400, 86_400)] {
+        let config = accepted(&format!("{NODE}stale_after_s = {stale}\ngone_after_s = {gone}\n"), &[]);
+        assert_eq!((config.node[0].stale_after_s, config.node[0].gone_after_s), (stale, gone));
+    }
+    let error = refusal(&format!("{NODE}gone_after_s = 9\n"), &[]);
+    assert_eq!(error, "conf.toml: node[0].stale_after_s: 10 is more than gone_after_s, 9");
 }
 
 #[test]

@@ -65,6 +65,7 @@ fn unknown() -> impl Strategy<Value = Map<String, Value>> {
             "duration",
             "is_locked",
             "ad_hoc",
+            "stale",
             "instances",
             "profile_name",
         ];

@@ -244,7 +244,7 @@ async fn what_was_read_can_be_sent_back_and_leaves_no_trace() {
     let clean = house.text(json!({"name": "a", "profile": "p"})).await;
     let mut noisy = json!({
         "id": "x", "focus": 1, "revision": {}, "members": 1, "admins": 2, "moderators": 3, "duration": 4,
-        "is_locked": "?", "ad_hoc": [], "instances": null, "_read_only": {"members": 1}, "_": 1, "pvt_type": "c",
+        "is_locked": "?", "ad_hoc": [], "stale": true, "instances": null, "_read_only": {"members": 1}, "_": 1, "pvt_type": "c",
     });
     noisy["name"] = json!("a");
     noisy["profile"] = json!("p");

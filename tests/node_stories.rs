@@ -10,6 +10,8 @@ mod following;
 mod lists;
 #[path = "node_stories/lost_events.rs"]
 mod lost_events;
+#[path = "node_stories/outages.rs"]
+mod outages;
 mod support;
 #[path = "node_stories/trouble.rs"]
 mod trouble;

@@ -8,6 +8,8 @@ mod lists;
 mod members;
 #[path = "registry_rules/orders.rs"]
 mod orders;
+#[path = "registry_rules/outages.rs"]
+mod outages;
 #[path = "registry_rules/rooms.rs"]
 mod rooms;
 #[path = "registry_rules/story.rs"]

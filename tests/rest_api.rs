@@ -22,6 +22,8 @@ mod outages;
 mod postgres;
 #[path = "rest/realtime.rs"]
 mod realtime;
+#[path = "rest/stale.rs"]
+mod stale;
 #[path = "rest/throttle.rs"]
 mod throttle;
 #[path = "rest/tokens.rs"]

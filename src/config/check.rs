@@ -146,6 +146,18 @@ fn check_node(node: &Node, key: &str, found: &mut Found) {
             format!("{} is more than reconnect_max_ms, {}", node.reconnect_min_ms, node.reconnect_max_ms),
         );
     }
+    check_graces(node, key, found);
+}
+
+fn check_graces(node: &Node, key: &str, found: &mut Found) {
+    found.range(format!("{key}.stale_after_s"), node.stale_after_s, 0, DAY_MS / 1000);
+    found.range(format!("{key}.gone_after_s"), node.gone_after_s, 1, DAY_MS / 1000);
+    if node.stale_after_s > node.gone_after_s {
+        found.add(
+            format!("{key}.stale_after_s"),
+            format!("{} is more than gone_after_s, {}", node.stale_after_s, node.gone_after_s),
+        );
+    }
 }
 
 fn check_password(node: &Node, key: &str, found: &mut Found) {

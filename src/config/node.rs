@@ -41,6 +41,13 @@ pub struct Node {
     /// The longest pause between two attempts, in milliseconds.
     #[serde(default = "default_reconnect_max_ms")]
     pub reconnect_max_ms: u64,
+    /// From the loss of the event connection until the node's conferences count as stale, unless
+    /// everything has been listed again, in seconds; 0: at once.
+    #[serde(default = "default_stale_after_s")]
+    pub stale_after_s: u64,
+    /// From the same loss until they count as gone, in seconds.
+    #[serde(default = "default_gone_after_s")]
+    pub gone_after_s: u64,
 }
 
 fn default_address() -> String {
@@ -67,6 +74,14 @@ fn default_reconnect_max_ms() -> u64 {
     15_000
 }
 
+fn default_stale_after_s() -> u64 {
+    10
+}
+
+fn default_gone_after_s() -> u64 {
+    120
+}
+
 impl Node {
     /// A node with the defaults of the file, for a demo or a test.
     pub fn new(name: impl Into<String>, address: impl Into<String>, password: Secret) -> Self {
@@ -81,6 +96,8 @@ impl Node {
             heartbeat_timeout_s: default_heartbeat_timeout_s(),
             reconnect_min_ms: default_reconnect_min_ms(),
             reconnect_max_ms: default_reconnect_max_ms(),
+            stale_after_s: default_stale_after_s(),
+            gone_after_s: default_gone_after_s(),
         }
     }
 

@@ -16,7 +16,7 @@ pub const MAX_BYTES: usize = 128 * 1024;
 pub const MAX_DEPTH: usize = 32;
 
 /// Sent back by clients that read them; never stored.
-const IGNORED: [&str; 10] = [
+const IGNORED: [&str; 11] = [
     "id",
     "focus",
     "revision",
@@ -27,6 +27,7 @@ const IGNORED: [&str; 10] = [
     "is_locked",
     "ad_hoc",
     "instances",
+    "stale",
 ];
 
 fn is_ignored(key: &str) -> bool {

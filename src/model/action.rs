@@ -108,6 +108,9 @@ pub enum Problem {
     /// The command was not sent: there is no connection.
     #[error("there is no connection to the node")]
     Unavailable,
+    /// The command was not sent: the node is out of reach, and what is known of the conference is old.
+    #[error("stale")]
+    Stale,
     /// The command was sent; no answer, or no sign of its effect, came in time.
     #[error("{0}")]
     NotSeen(&'static str),

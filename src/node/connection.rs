@@ -50,6 +50,8 @@ pub(super) enum Lost {
     Broken(std::io::Error),
     #[error("nothing was heard for {} s, not even a HEARTBEAT", .0.as_secs())]
     Mute(Duration),
+    #[error("commands are answered, but for {} ms neither their event nor anything else was heard", .0.as_millis())]
+    Deaf(Duration),
     #[error("a command was not answered for {} s", .0.as_secs())]
     Stuck(Duration),
 }

@@ -1,15 +1,28 @@
 //! Fences: own events that divide what arrived before from what arrives after.
+//!
+//! A fence that the switch has sent and that does not come by is a sign, too: of an event connection that
+//! has died without a word, behind a firewall for instance. It is one only if nothing else has come either
+//! since it was sent. A connection that is merely slow delivers other bytes.
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use tokio::sync::oneshot;
+use tokio::sync::{mpsc, oneshot};
 
 use crate::registry::Mark;
 
 /// The subclass that the events of fences have.
 pub(super) const SUBCLASS: &str = "convened::fence";
+
+/// A moment of an event connection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Heard {
+    /// The number of the connection; 0 if there is none.
+    pub(super) connection: u64,
+    /// How often something had been read then.
+    pub(super) reads: u64,
+}
 
 /// Fences that have been sent and not been seen.
 #[derive(Debug)]
@@ -18,6 +31,9 @@ pub(super) struct Fences {
     daemon: String,
     next: AtomicU64,
     waiting: Mutex<HashMap<String, oneshot::Sender<Mark>>>,
+    /// How often something was read on event connections.
+    reads: AtomicU64,
+    unseen: mpsc::Sender<Heard>,
 }
 
 /// One fence on its way. Forgotten when dropped.
@@ -28,12 +44,34 @@ pub(super) struct Fence<'a> {
 }
 
 impl Fences {
-    pub(super) fn new() -> Self {
-        Self {
+    /// The other end takes the moments since which a fence is missing.
+    pub(super) fn new() -> (Self, mpsc::Receiver<Heard>) {
+        // One is enough: whoever misses another one too has nothing to add.
+        let (unseen, missed) = mpsc::channel(1);
+        let fences = Self {
             daemon: format!("{:016x}", rand::random::<u64>()),
             next: AtomicU64::new(1),
             waiting: Mutex::default(),
-        }
+            reads: AtomicU64::new(0),
+            unseen,
+        };
+        (fences, missed)
+    }
+
+    /// Something was read on the event connection.
+    pub(super) fn heard(&self) {
+        self.reads.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// How often something has been read on all event connections.
+    pub(super) fn reads(&self) -> u64 {
+        self.reads.load(Ordering::Relaxed)
+    }
+
+    /// A fence that was sent after that moment has not come by, and should have.
+    pub(super) fn missed(&self, since: Heard) {
+        // Full: the follower has one to look at already.
+        let _ = self.unseen.try_send(since);
     }
 
     fn waiting(&self) -> MutexGuard<'_, HashMap<String, oneshot::Sender<Mark>>> {

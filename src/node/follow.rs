@@ -1,19 +1,23 @@
 //! The event connection: subscribed, read, applied. It waits for nothing but its socket.
+//!
+//! While there is none, and until everything has been listed again, the graces of the node's conferences
+//! run out here too: the writer is here, and no traffic is needed for it.
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::time::Duration;
 
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::Instant;
 
 use super::backoff::Backoff;
 use super::connection::{Connection, Lost};
-use super::fences::SUBCLASS;
+use super::fences::{Heard, SUBCLASS};
 use super::handle::{Shared, tell_trouble};
 use super::translate::Translator;
 use crate::esl::{Command, Event, Frame, Names, Value};
 use crate::model::{ListedConference, Moment};
-use crate::registry::{NodeCondition, Odd, Publish, Reconciled, Registry, Scope, Writer};
+use crate::registry::{Aged, NodeCondition, Odd, Publish, Reconciled, Scope, Writer};
 
 /// A list to be compared with what is known.
 #[derive(Debug)]
@@ -32,9 +36,10 @@ pub(super) struct Compare {
 
 pub(super) struct Follower<P> {
     shared: Arc<Shared>,
-    registry: Arc<Registry>,
     writer: Writer<P>,
     compare: mpsc::Receiver<Compare>,
+    /// Fences that were sent and have not been seen.
+    missed: mpsc::Receiver<Heard>,
     translator: Translator,
     others: Names<5>,
     /// Whether this connection has told which run of the switch it is.
@@ -44,28 +49,21 @@ pub(super) struct Follower<P> {
 impl<P: Publish> Follower<P> {
     pub(super) fn new(
         shared: Arc<Shared>,
-        registry: Arc<Registry>,
         writer: Writer<P>,
         compare: mpsc::Receiver<Compare>,
+        missed: mpsc::Receiver<Heard>,
     ) -> Self {
         let others =
             Names::new(["Event-Name", "Event-Subclass", "Fence-ID", "Event-Sequence", "Uptime-msec"]);
-        Self {
-            shared,
-            registry,
-            writer,
-            compare,
-            translator: Translator::default(),
-            others,
-            core_known: false,
-        }
+        Self { shared, writer, compare, missed, translator: Translator::default(), others, core_known: false }
     }
 
     /// Follows the node for ever.
     pub(super) async fn run(mut self) {
-        let mut backoff = self.shared.settings.backoff();
+        let shared = self.shared.clone();
+        let mut backoff = shared.settings.backoff();
         loop {
-            let lost = match subscribe(&self.shared).await {
+            let lost = match self.meanwhile(subscribe(&shared)).await {
                 Ok(mut connection) => {
                     self.connected();
                     let lost = self.read(&mut connection, &mut backoff).await;
@@ -76,7 +74,48 @@ impl<P: Publish> Follower<P> {
             };
             tell_trouble(&self.shared, "event connection", &self.shared.event_trouble, &lost);
             let wait = if lost.needs_somebody() { backoff.longest() } else { backoff.step() };
-            tokio::time::sleep(wait).await;
+            self.meanwhile(tokio::time::sleep(wait)).await;
+        }
+    }
+
+    /// Waits for something while no events come, and lets the graces run out.
+    async fn meanwhile<T>(&mut self, something: impl Future<Output = T>) -> T {
+        tokio::pin!(something);
+        loop {
+            let aging = self.ages_at(Moment::now());
+            tokio::select! {
+                biased;
+                done = &mut something => return done,
+                () = tokio::time::sleep_until(aging.unwrap_or_else(Instant::now)), if aging.is_some() => {
+                    self.age(Moment::now());
+                }
+            }
+        }
+    }
+
+    /// When conferences become stale or gone, unless everything is listed before.
+    fn ages_at(&self, now: Moment) -> Option<Instant> {
+        let at_ms = self.writer.ages_at_ms()?;
+        Some(Instant::now() + Duration::from_millis(at_ms.saturating_sub(now.monotonic_ms)))
+    }
+
+    fn age(&mut self, now: Moment) {
+        if let Some(aged) = self.writer.age(now) {
+            self.tell_aged(aged);
+        }
+    }
+
+    fn tell_aged(&self, aged: Aged) {
+        let (node, conferences) = (&*self.shared.name, aged.conferences);
+        match aged.condition {
+            NodeCondition::Gone => {
+                tracing::warn!(
+                    node,
+                    conferences,
+                    "out of reach for too long: its conferences are taken for gone"
+                );
+            }
+            _ => tracing::warn!(node, conferences, "out of reach: its conferences are marked as stale"),
         }
     }
 
@@ -94,12 +133,11 @@ impl<P: Publish> Follower<P> {
         self.shared.look.at_everything();
     }
 
-    fn disconnected(&self) {
+    fn disconnected(&mut self) {
         self.shared.connection.store(0, Ordering::Release);
         self.shared.fences.give_up();
-        let nodes = self.registry.nodes();
-        if nodes.get(&self.shared.name) == Some(&NodeCondition::Followed) {
-            self.registry.set_node(&self.shared.name, NodeCondition::Lost);
+        if let Some(aged) = self.writer.lose(Moment::now()) {
+            self.tell_aged(aged);
         }
     }
 
@@ -122,6 +160,9 @@ impl<P: Publish> Follower<P> {
                     Err(lost) => return lost,
                 }
             }
+            // Here and not only beside the socket, which may never have nothing to read.
+            self.age(now);
+            let aging = self.ages_at(now);
             tokio::select! {
                 biased;
                 Some(compare) = self.compare.recv() => self.compare(compare),
@@ -129,9 +170,17 @@ impl<P: Publish> Follower<P> {
                     if let Err(lost) = read {
                         return lost;
                     }
+                    self.shared.fences.heard();
                     heard = Instant::now();
                 }
+                // Behind the reading: what has come by now counts.
+                Some(since) = self.missed.recv() => {
+                    if since == self.shared.heard() {
+                        return Lost::Deaf(self.shared.settings.command_timeout());
+                    }
+                }
                 () = tokio::time::sleep_until(heard + silence) => return Lost::Mute(silence),
+                () = tokio::time::sleep_until(aging.unwrap_or(heard)), if aging.is_some() => {}
             }
         }
     }
@@ -212,9 +261,10 @@ impl<P: Publish> Follower<P> {
             return;
         }
         let scope = compare.conference.as_deref().map_or(Scope::Node, Scope::Conference);
-        let result = self.writer.reconcile(scope, &compare.listed, compare.mark, Moment::now());
+        let now = Moment::now();
+        let result = self.writer.reconcile(scope, &compare.listed, compare.mark, now);
         if compare.completes {
-            self.registry.set_node(&self.shared.name, NodeCondition::Followed);
+            self.writer.listed(now);
         }
         // Who asked may have stopped waiting; the comparison is done all the same.
         let _ = compare.compared.send(result);

@@ -12,7 +12,7 @@ use tokio_util::sync::CancellationToken;
 use super::backoff::Backoff;
 use super::commands::{CommandError, Commands, Pipeline, Reply};
 use super::connection::{Connection, Lost};
-use super::fences::{Fences, SUBCLASS};
+use super::fences::{Fences, Heard, SUBCLASS};
 use super::figures::Figures;
 use super::follow::{Compare, Follower};
 use super::lister::{ListError, Lister};
@@ -21,7 +21,7 @@ use super::report::Report;
 use crate::config;
 use crate::esl::{Command, Limits};
 use crate::model::Moment;
-use crate::registry::{Mark, Publish, Reconciled, Registry, Writer};
+use crate::registry::{Graces, Mark, NodeCondition, Publish, Reconciled, Registry, Writer};
 
 /// How to reach a node, and within which limits.
 #[derive(Debug, Clone)]
@@ -45,6 +45,14 @@ impl Settings {
 
     pub(super) fn heartbeat_timeout(&self) -> Duration {
         Duration::from_secs(self.node.heartbeat_timeout_s)
+    }
+
+    fn graces(&self) -> Graces {
+        let millis = |seconds: u64| seconds.saturating_mul(1_000);
+        Graces {
+            stale_after_ms: millis(self.node.stale_after_s),
+            gone_after_ms: millis(self.node.gone_after_s),
+        }
     }
 
     pub(super) fn backoff(&self) -> Backoff {
@@ -135,6 +143,11 @@ pub(super) struct Told {
 }
 
 impl Shared {
+    /// How much has been heard of the switch.
+    pub(super) fn heard(&self) -> Heard {
+        Heard { connection: self.connection.load(Ordering::Acquire), reads: self.fences.reads() }
+    }
+
     pub(super) fn told(&self) -> std::sync::MutexGuard<'_, Told> {
         self.told.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -178,11 +191,12 @@ impl Node {
         let name: Arc<str> = settings.node.name.as_str().into();
         let (commands, pipeline) = Commands::new();
         let (compare, comparing) = mpsc::channel(16);
+        let (fences, missed) = Fences::new();
         let shared = Arc::new(Shared {
             name: name.clone(),
             settings,
             commands,
-            fences: Fences::new(),
+            fences,
             look: Look::default(),
             compare,
             connection: AtomicU64::new(0),
@@ -192,11 +206,11 @@ impl Node {
             event_trouble: Report::default(),
             command_trouble: Report::default(),
         });
-        registry.set_node(&name, crate::registry::NodeCondition::Unlisted);
+        registry.set_node(&name, NodeCondition::Unlisted, Moment::now());
         let node = Self { shared: shared.clone(), registry: registry.clone() };
-        let writer = Writer::new(registry.clone(), name, publish);
+        let writer = Writer::new(registry, name, publish).with_graces(shared.settings.graces());
         let mut tasks = JoinSet::new();
-        let follower = Follower::new(shared.clone(), registry, writer, comparing);
+        let follower = Follower::new(shared.clone(), writer, comparing, missed);
         tasks.spawn(stop.clone().run_until_cancelled_owned(follower.run()).map_ended());
         tasks.spawn(stop.clone().run_until_cancelled_owned(keep_commands(shared, pipeline)).map_ended());
         tasks.spawn(stop.clone().run_until_cancelled_owned(Lister::new(node.clone()).run()).map_ended());
@@ -256,9 +270,11 @@ impl Node {
     /// # Errors
     /// If it does not come by: there is no event connection, or not in time.
     pub async fn fence(&self) -> Result<Mark, CommandError> {
-        if self.shared.connection.load(Ordering::Acquire) == 0 {
+        let before = self.shared.heard();
+        if before.connection == 0 {
             return Err(CommandError::Unavailable);
         }
+        let mut accepted = None;
         let mut fence = self.shared.fences.put_up();
         let headers = [("Event-Subclass", SUBCLASS), ("Fence-ID", fence.id.as_str())];
         let command = Command::with_headers("sendevent CUSTOM", &headers)?;
@@ -268,10 +284,18 @@ impl Node {
                 tracing::warn!(node = &**self.name(), "FreeSWITCH does not send the fence: {}", reply.text());
                 return Err(CommandError::Unavailable);
             }
+            accepted = Some(Instant::now());
             fence.wait().await.ok_or(CommandError::Interrupted)
         };
         let within = self.shared.settings.command_timeout();
-        tokio::time::timeout(within, exchange).await.unwrap_or(Err(CommandError::Timeout))
+        if let Ok(seen) = tokio::time::timeout(within, exchange).await {
+            return seen;
+        }
+        // After an answer that came late itself the fence may still be on its way.
+        if accepted.is_some_and(|at| at.elapsed() >= within / 2) {
+            self.shared.fences.missed(before);
+        }
+        Err(CommandError::Timeout)
     }
 
     /// Has a conference listed soon: something about it looks odd.

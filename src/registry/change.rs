@@ -58,6 +58,10 @@ pub enum ChangeKind {
     FloorChanged,
     /// Something else about a participant.
     ParticipantUpdated,
+    /// The node is out of reach for a while: what is known of the conference is old.
+    ConferenceStale,
+    /// The node is back: what has been told of the conference up to here is so again.
+    ConferenceRecovered,
 }
 
 impl ChangeKind {
@@ -80,6 +84,8 @@ impl ChangeKind {
             Self::Unheld => "unhold-member",
             Self::FloorChanged => "floor-change",
             Self::ParticipantUpdated => "participant-update",
+            Self::ConferenceStale => "conference-stale",
+            Self::ConferenceRecovered => "conference-recovered",
         }
     }
 }
@@ -93,6 +99,8 @@ pub enum Reason {
     List,
     /// The switch was started anew.
     NodeRestarted,
+    /// The node is out of reach for too long. Whether it still runs there is not known.
+    NodeLost,
     /// The node has been taken out of the configuration, or is gone for good.
     NodeGone,
 }

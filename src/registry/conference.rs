@@ -68,6 +68,7 @@ pub struct Conference {
     pub began_unix_ms: u64,
     tag: ArcSwap<AccountTag>,
     locked: AtomicBool,
+    stale: AtomicBool,
     /// The number of the latest change; what it says is in the rest already.
     changes: AtomicU64,
     participants: ArcSwap<Participants>,
@@ -83,6 +84,7 @@ impl Conference {
             began_unix_ms,
             tag: ArcSwap::default(),
             locked: AtomicBool::new(false),
+            stale: AtomicBool::new(false),
             changes: AtomicU64::new(changes),
             participants: ArcSwap::from_pointee(Participants::new()),
         }
@@ -96,6 +98,11 @@ impl Conference {
     /// Whether joining is refused.
     pub fn is_locked(&self) -> bool {
         self.locked.load(Ordering::Acquire)
+    }
+
+    /// Whether all this is old: the node is out of reach, and has been for a while.
+    pub fn is_stale(&self) -> bool {
+        self.stale.load(Ordering::Acquire)
     }
 
     /// Whose it is, as far as the switch has told.
@@ -132,6 +139,10 @@ impl Conference {
 
     pub(super) fn set_locked(&self, locked: bool) {
         self.locked.store(locked, Ordering::Release);
+    }
+
+    pub(super) fn set_stale(&self, stale: bool) {
+        self.stale.store(stale, Ordering::Release);
     }
 
     pub(super) fn set_tag(&self, tag: AccountTag) {

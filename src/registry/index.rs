@@ -7,7 +7,7 @@ use arc_swap::ArcSwap;
 use dashmap::DashMap;
 
 use super::conference::Conference;
-use crate::model::AccountTag;
+use crate::model::{AccountTag, Moment};
 
 type Hasher = foldhash::fast::RandomState;
 /// Name, node, instance: sorted by name.
@@ -28,6 +28,18 @@ pub enum NodeCondition {
     Followed,
     /// Was followed and is out of reach: what is known is old.
     Lost,
+    /// Likewise, for so long that its conferences are marked as stale.
+    Stale,
+    /// Likewise, for so long that its conferences are taken for gone.
+    Gone,
+}
+
+/// How far each node is known, and since when; all of one moment.
+#[derive(Debug, Clone, Default)]
+struct Nodes {
+    conditions: Arc<BTreeMap<Arc<str>, NodeCondition>>,
+    /// In milliseconds since 1970.
+    since: BTreeMap<Arc<str>, u64>,
 }
 
 /// All running conferences of all nodes, for reading.
@@ -36,7 +48,7 @@ pub struct Registry {
     names: DashMap<Arc<str>, Arc<[Arc<Conference>]>, Hasher>,
     accounts: DashMap<AccountTag, ByName, Hasher>,
     all: ArcSwap<ByName>,
-    nodes: ArcSwap<BTreeMap<Arc<str>, NodeCondition>>,
+    nodes: ArcSwap<Nodes>,
 }
 
 impl Registry {
@@ -63,19 +75,28 @@ impl Registry {
 
     /// How far each node is known, by name.
     pub fn nodes(&self) -> Arc<BTreeMap<Arc<str>, NodeCondition>> {
-        self.nodes.load_full()
+        self.nodes.load().conditions.clone()
+    }
+
+    /// How far a node is known, and since when, in milliseconds since 1970.
+    pub fn node(&self, node: &str) -> Option<(NodeCondition, u64)> {
+        let nodes = self.nodes.load();
+        Some((*nodes.conditions.get(node)?, *nodes.since.get(node)?))
     }
 
     /// Whether everything that runs is known: each node listed and followed.
     pub fn is_complete(&self) -> bool {
-        self.nodes.load().values().all(|condition| *condition == NodeCondition::Followed)
+        self.nodes.load().conditions.values().all(|condition| *condition == NodeCondition::Followed)
     }
 
-    /// Notes how far a node is known.
-    pub fn set_node(&self, node: &Arc<str>, condition: NodeCondition) {
+    /// Notes how far a node is known from now on.
+    pub fn set_node(&self, node: &Arc<str>, condition: NodeCondition, now: Moment) {
         self.nodes.rcu(|nodes| {
-            let mut nodes = BTreeMap::clone(nodes);
-            nodes.insert(node.clone(), condition);
+            let mut nodes = Nodes::clone(nodes);
+            if nodes.conditions.get(node) != Some(&condition) {
+                Arc::make_mut(&mut nodes.conditions).insert(node.clone(), condition);
+                nodes.since.insert(node.clone(), now.unix_ms);
+            }
             nodes
         });
     }

@@ -1,5 +1,9 @@
 //! The one writer of a node: events and lists in, state and changes out. Pure: time comes in.
 
+mod outage;
+
+pub use outage::{Aged, Graces};
+
 use std::collections::VecDeque;
 use std::sync::Arc;
 
@@ -10,6 +14,8 @@ use super::index::Registry;
 use super::noting::Noting;
 use super::room::{Room, Step};
 use crate::model::{AccountTag, ConferenceEvent, EventKind, ListedConference, Moment};
+
+use outage::Outage;
 
 /// Something that should not be: the conference has to be listed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -60,12 +66,29 @@ const REMEMBER_MS: u64 = 600_000;
 /// How many ended conferences are remembered at most.
 const REMEMBER: usize = 100_000;
 
+/// What a conference goes on with if it is found again.
+#[derive(Default)]
+struct Kept {
+    /// The number of its last change.
+    changes: u64,
+    /// Whose it is: a list does not tell what its first member's channel did.
+    account: AccountTag,
+    account_is_variable: bool,
+}
+
 /// How a conference ended.
-#[derive(Debug, Clone, Copy)]
 struct Ended {
     reason: Reason,
-    /// The number of its last change: if it is found again its numbers go on.
-    changes: u64,
+    kept: Kept,
+    /// When that was, on the monotonic clock.
+    at_ms: u64,
+}
+
+impl Ended {
+    /// Whether the switch itself has not said so: it may run, and a list may bring it in again.
+    fn may_run(&self) -> bool {
+        matches!(self.reason, Reason::List | Reason::NodeLost)
+    }
 }
 
 /// Writes what happens on one node. There is one for each node, and nobody else writes.
@@ -79,6 +102,9 @@ pub struct Writer<P> {
     ended_at: VecDeque<(u64, Arc<str>)>,
     core: Option<Box<str>>,
     arrivals: u64,
+    graces: Graces,
+    /// The event connection was lost, and everything has not been listed since.
+    outage: Option<Outage>,
 }
 
 impl<P: Publish> Writer<P> {
@@ -93,7 +119,15 @@ impl<P: Publish> Writer<P> {
             ended_at: VecDeque::new(),
             core: None,
             arrivals: 0,
+            graces: Graces::default(),
+            outage: None,
         }
+    }
+
+    /// The same with other times after which a node that is out of reach counts as stale and as gone.
+    #[must_use]
+    pub fn with_graces(self, graces: Graces) -> Self {
+        Self { graces, ..self }
     }
 
     /// A connection has told which run of the switch it is connected to. If it is another than before,
@@ -142,14 +176,16 @@ impl<P: Publish> Writer<P> {
         if let Some(ended) = self.ended.get_mut(&*event.instance) {
             return match (ended.reason, event.kind) {
                 // Now it is over for good, whatever an older list says.
-                (Reason::List, EventKind::Destroyed) => {
+                (_, EventKind::Destroyed) if ended.may_run() => {
                     ended.reason = Reason::Event;
                     None
                 }
                 // FreeSWITCH lets go of the name first: the last ones leave a conference that no list has.
-                (Reason::List, EventKind::Left) => None,
+                (_, EventKind::Left) => None,
                 // A list did not have it and it goes on: the name in its events may not be its own.
                 (Reason::List, _) => Some(Odd::Misnamed),
+                // It has outlasted the node's absence.
+                (Reason::NodeLost, _) => Some(Odd::UnknownConference),
                 _ => None,
             };
         }
@@ -161,7 +197,7 @@ impl<P: Publish> Writer<P> {
                     &self.registry,
                     &self.node,
                     (&event.instance, &event.conference),
-                    (now.unix_ms, 0),
+                    (now.unix_ms, Kept::default()),
                     &step,
                 );
                 let odd = room.apply(event, &step);
@@ -170,8 +206,7 @@ impl<P: Publish> Writer<P> {
                 odd
             }
             EventKind::Destroyed => {
-                let ended = Ended { reason: Reason::Event, changes: 0 };
-                self.remember_ended((&*event.instance).into(), ended, now);
+                self.remember_ended((&*event.instance).into(), Reason::Event, Kept::default(), now);
                 None
             }
             EventKind::Left if event.size.is_none_or(|size| size == 0) => None,
@@ -185,20 +220,27 @@ impl<P: Publish> Writer<P> {
         // Out of the index first: whoever reads after the change does not find it any more.
         self.registry.remove(&room.conference);
         room.end(&step);
-        let ended = Ended { reason, changes: room.conference.change_number() };
-        self.remember_ended(room.conference.instance.clone(), ended, now);
+        let Room { conference, account, account_is_variable, .. } = room;
+        let kept = Kept { changes: conference.change_number(), account, account_is_variable };
+        self.remember_ended(conference.instance.clone(), reason, kept, now);
     }
 
-    fn remember_ended(&mut self, instance: Arc<str>, ended: Ended, now: Moment) {
-        while let Some((at_ms, _)) = self.ended_at.front()
-            && (self.ended_at.len() >= REMEMBER || now.monotonic_ms.saturating_sub(*at_ms) > REMEMBER_MS)
+    fn remember_ended(&mut self, instance: Arc<str>, reason: Reason, kept: Kept, now: Moment) {
+        let at_ms = now.monotonic_ms;
+        // As long as the node is out of reach nothing is found again, and nothing is too old for it.
+        let is_old = |then: u64| self.outage.is_none() && at_ms.saturating_sub(then) > REMEMBER_MS;
+        while let Some((then, _)) = self.ended_at.front()
+            && (self.ended_at.len() >= REMEMBER || is_old(*then))
         {
-            if let Some((_, old)) = self.ended_at.pop_front() {
+            // What has ended once more since is remembered for its later end.
+            if let Some((then, old)) = self.ended_at.pop_front()
+                && self.ended.get(&old).is_some_and(|ended| ended.at_ms == then)
+            {
                 self.ended.remove(&old);
             }
         }
-        self.ended_at.push_back((now.monotonic_ms, instance.clone()));
-        self.ended.insert(instance, ended);
+        self.ended_at.push_back((at_ms, instance.clone()));
+        self.ended.insert(instance, Ended { reason, kept, at_ms });
     }
 
     /// The fence before a list has come by.
@@ -237,14 +279,10 @@ impl<P: Publish> Writer<P> {
         now: Moment,
         result: &mut Reconciled,
     ) {
-        let changes = match self.ended.get(&*listed.instance).copied() {
-            Some(Ended { reason: Reason::List, changes }) => {
-                self.ended.remove(&*listed.instance);
-                changes
-            }
-            Some(_) => return,
-            None => 0,
-        };
+        if self.ended.get(&*listed.instance).is_some_and(|ended| !ended.may_run()) {
+            return;
+        }
+        let kept = self.ended.remove(&*listed.instance).map(|ended| ended.kept).unwrap_or_default();
         let noting = Noting::new(&self.publish);
         let step = Step { publish: &noting, now, arrival: mark.arrival, reason: Reason::List };
         if !self.rooms.contains_key(&*listed.instance) {
@@ -253,7 +291,7 @@ impl<P: Publish> Writer<P> {
             }
             let began = now.unix_ms.saturating_sub(listed.run_time_s.saturating_mul(1_000));
             let room =
-                begin(&self.registry, &self.node, (&listed.instance, &listed.name), (began, changes), &step);
+                begin(&self.registry, &self.node, (&listed.instance, &listed.name), (began, kept), &step);
             self.rooms.insert(room.conference.instance.clone(), room);
             result.repaired += 1;
         }
@@ -301,6 +339,9 @@ impl<P: Publish> Writer<P> {
             if self.ended.contains_key(instance) {
                 return Err(format!("{instance} runs and has ended"));
             }
+            if room.conference.is_stale() && self.outage.is_none() {
+                return Err(format!("{instance} is stale and its node is followed"));
+            }
         }
         Ok(())
     }
@@ -311,12 +352,15 @@ fn begin(
     registry: &Registry,
     node: &Arc<str>,
     (instance, name): (&str, &str),
-    (began_unix_ms, changes): (u64, u64),
+    (began_unix_ms, kept): (u64, Kept),
     step: &Step<'_>,
 ) -> Room {
-    let conference = Arc::new(Conference::new(instance, name, node.clone(), began_unix_ms, changes));
+    let conference = Arc::new(Conference::new(instance, name, node.clone(), began_unix_ms, kept.changes));
+    conference.set_tag(kept.account.clone());
     registry.insert(&conference);
-    let room = Room::new(conference);
+    let mut room = Room::new(conference);
+    room.account = kept.account;
+    room.account_is_variable = kept.account_is_variable;
     room.publish(ChangeKind::ConferenceCreated, None, step);
     room
 }

@@ -2,10 +2,12 @@
 
 use std::io::Write;
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use convened::config::Secret;
-use convened::node::Version;
+use convened::node::{CommandError, Version};
 use convened::registry::{NodeCondition, Registry};
+use convened::sim::events::Event;
 use convened::sim::switch::{Switch, SwitchOptions, Which};
 use convened::sim::world::Caller;
 use tokio::io::AsyncWriteExt;
@@ -147,6 +149,61 @@ async fn a_stalled_event_connection_is_made_anew_when_no_heartbeat_comes() {
     eventually("it is made anew", || house.node.status().connections == 2).await;
     eventually("she is found", || house.state("daily", &ann).is_some()).await;
     house.agrees().await;
+}
+
+fn is_fence(event: &Event) -> bool {
+    event.subclass.as_deref() == Some("convened::fence")
+}
+
+/// Follows a switch without a heart, so that nothing comes but what is asked for.
+async fn following_a_quiet_one(heartbeat: Option<Duration>) -> House {
+    let switch = Switch::start(SwitchOptions { heartbeat, ..options() }).await.unwrap();
+    let house = House::with(switch, |settings| settings.node.command_timeout_ms = 400);
+    house.followed().await;
+    house
+}
+
+async fn misses_a_fence(house: &House) {
+    assert_eq!(soon("its deadline", house.node.fence()).await, Err(CommandError::Timeout));
+}
+
+#[tokio::test]
+async fn an_event_connection_that_died_without_a_word_is_made_anew_when_a_fence_does_not_come_by() {
+    let log = Log::default();
+    let _listening = log.listen();
+    let house = following_a_quiet_one(None).await;
+    house.switch.stall(Which::Events);
+    let ann = house.switch.join("daily", Caller::new("Ann", "2001")).unwrap();
+    misses_a_fence(&house).await;
+    eventually("it is made anew", || house.node.status().connections == 2).await;
+    house.followed().await;
+    eventually("she is found", || house.state("daily", &ann).is_some()).await;
+    house.agrees().await;
+    let told = log.lines("WARN");
+    assert_eq!(told.len(), 1, "{told:#?}");
+    assert!(told[0].contains("for 400 ms neither their event nor anything else was heard"), "{told:?}");
+}
+
+#[tokio::test]
+async fn a_missing_fence_is_no_sign_if_anything_else_came_or_the_command_was_not_answered_in_good_time() {
+    let heart = Some(Duration::from_millis(50));
+    for (heartbeat, late) in
+        [(heart, Duration::ZERO), (None, Duration::from_millis(300)), (None, Duration::MAX)]
+    {
+        let house = following_a_quiet_one(heartbeat).await;
+        house.switch.drop_events_if(is_fence);
+        match late {
+            Duration::MAX => house.switch.hold_replies(),
+            late => house.switch.delay_replies(late),
+        }
+        misses_a_fence(&house).await;
+        house.switch.keep_events();
+        house.switch.release_replies();
+        house.switch.delay_replies(Duration::ZERO);
+        soon("a fence on the same connection", house.node.fence()).await.unwrap();
+        let status = house.node.status();
+        assert_eq!((status.connections, status.trouble), (1, None), "{heartbeat:?} {late:?}");
+    }
 }
 
 #[tokio::test]

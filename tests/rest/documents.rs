@@ -136,7 +136,7 @@ async fn what_was_read_can_be_sent_back_and_changes_nothing() {
     }
     let ignored = json!({
         "id": "x", "focus": "x", "revision": "x", "members": 7, "admins": 7, "moderators": 7, "duration": 7,
-        "is_locked": true, "ad_hoc": true, "instances": [], "_read_only": { "x": 1 }, "_x": 1, "pvt_account_id": "x",
+        "is_locked": true, "ad_hoc": true, "stale": true, "instances": [], "_read_only": { "x": 1 }, "_x": 1, "pvt_account_id": "x",
     });
     let made = owner.put("conferences", ignored.clone()).await.created();
     assert_ne!(made["id"], "x");

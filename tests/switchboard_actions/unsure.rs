@@ -3,14 +3,21 @@
 use std::time::Duration;
 
 use convened::model::{ConferenceAction, Flag, Outcome, ParticipantAction, Problem};
+use convened::node::Settings;
 use convened::sim::switch::{Switch, Which};
 use convened::sim::world::Caller;
 
 use crate::support::house::{House, eventually, options, settled, soon, switch};
-use crate::{act, act_on, act_on_all, lock, within};
+use crate::{act, act_on, act_on_all, lock, sent, within};
 
 async fn following(switch: Switch) -> (House, String) {
+    following_with(switch, |_| ()).await
+}
+
+/// Follows it with a node that does not come back once it is lost.
+async fn following_with(switch: Switch, change: impl FnOnce(&mut Settings)) -> (House, String) {
     let house = House::with(switch, |settings| {
+        change(settings);
         settings.node.command_timeout_ms = 500;
         settings.node.reconnect_min_ms = 600_000;
         settings.node.reconnect_max_ms = 600_000;
@@ -103,6 +110,37 @@ async fn without_a_connection_it_fails_and_is_not_done_later() {
     assert_eq!(results[0].problem, Some(Problem::Unavailable));
     assert_eq!(lock(&house, ConferenceAction::Lock).await[0].problem, Some(Problem::Unavailable));
     assert!(house.switch.truth()[0].members[0].speak);
+}
+
+#[tokio::test]
+async fn who_is_gone_with_his_node_has_not_been_seen_to_leave() {
+    let mut options = options();
+    options.world.departure = 3_600_000_000;
+    let (house, ann) = following_with(Switch::start(options).await.unwrap(), |settings| {
+        settings.node.stale_after_s = 1;
+        settings.node.gone_after_s = 1;
+    })
+    .await;
+    house.switch.cut(Which::Events);
+    eventually("the events are gone", || !house.node.status().events_connected).await;
+    let result = act(&house, &ann, ParticipantAction::Kick).await;
+    assert!(house.registry.conferences().is_empty(), "the second grace is over");
+    assert_eq!(result.outcome, Outcome::Unknown, "{result:?}");
+    assert_eq!(house.switch.truth()[0].members.len(), 1, "she is still there");
+}
+
+#[tokio::test]
+async fn a_stale_conference_is_left_alone_even_if_commands_could_be_sent() {
+    let (house, ann) = following_with(switch().await, |settings| settings.node.stale_after_s = 0).await;
+    house.switch.cut(Which::Events);
+    eventually("it is stale", || house.conference("daily").is_stale()).await;
+    assert!(house.node.status().commands_connected);
+    let before = sent(&house).len();
+    let result = act(&house, &ann, ParticipantAction::Mute).await;
+    assert_eq!((result.outcome, result.problem), (Outcome::Failed, Some(Problem::Stale)));
+    assert_eq!(act_on_all(&house, ParticipantAction::Kick).await[0].problem, Some(Problem::Stale));
+    assert_eq!(lock(&house, ConferenceAction::Lock).await[0].problem, Some(Problem::Stale));
+    assert_eq!(sent(&house).len(), before);
 }
 
 #[tokio::test]

@@ -116,6 +116,10 @@ fn refusal(found: &Found, result: &ActionResult, data: &Value) -> ApiError {
         (Some(Problem::Unavailable), _) => {
             ApiError::switch_unavailable(Map::new()).with_data("node", &*result.node).retry_after(2)
         }
+        (Some(problem @ Problem::Stale), _) => ApiError::switch_unavailable(Map::new())
+            .with_data("node", &*result.node)
+            .with_data("reason", problem.to_string())
+            .retry_after(2),
         (Some(problem @ Problem::NotSeen(_)), _) => ApiError::switch_timeout(Map::new())
             .with_data("node", &*result.node)
             .with_data("reason", problem.to_string()),

@@ -20,6 +20,8 @@ pub(super) fn word(condition: NodeCondition) -> &'static str {
         NodeCondition::Unlisted => "unlisted",
         NodeCondition::Followed => "followed",
         NodeCondition::Lost => "lost",
+        NodeCondition::Stale => "stale",
+        NodeCondition::Gone => "gone",
     }
 }
 
@@ -29,7 +31,6 @@ fn milliseconds(time: Duration) -> f64 {
 }
 
 async fn list(context: Arc<Context>, _caller: Caller, _request: Request) -> Result<Response, ApiError> {
-    let conditions = context.registry.nodes();
     let running = context.registry.conferences();
     let nodes: Vec<_> = context
         .switchboard
@@ -37,10 +38,12 @@ async fn list(context: Arc<Context>, _caller: Caller, _request: Request) -> Resu
         .values()
         .map(|node| {
             let status = node.status();
+            let (condition, since_ms) = context.registry.node(node.name()).unwrap_or_default();
             let here: Vec<_> = running.iter().filter(|conference| conference.node == *node.name()).collect();
             json!({
                 "name": **node.name(),
-                "state": word(conditions.get(node.name()).copied().unwrap_or_default()),
+                "state": word(condition),
+                "since": context.time(since_ms / 1_000),
                 "events_connected": status.events_connected,
                 "commands_connected": status.commands_connected,
                 "version": status.version.map(|version| version.to_string()),

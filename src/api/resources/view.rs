@@ -42,6 +42,8 @@ pub(super) struct ParticipantView<'a> {
     ghost: bool,
     node: &'a str,
     instance_id: &'a str,
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    stale: bool,
 }
 
 /// What runs, of a conference.
@@ -50,9 +52,19 @@ pub(super) struct Realtime {
     pub(super) moderators: usize,
     pub(super) duration: u64,
     pub(super) is_locked: bool,
-    participants: Vec<(Arc<Conference>, Arc<Participant>, MemberState)>,
+    /// Whether what is known of an instance is old: its node is out of reach.
+    pub(super) is_stale: bool,
+    participants: Vec<Present>,
     /// `INSTANCE;N` for each instance: at least the changes up to N are shown.
     pub(super) sequence: String,
+}
+
+/// Somebody in a conference, as of one moment.
+struct Present {
+    conference: Arc<Conference>,
+    participant: Arc<Participant>,
+    state: MemberState,
+    is_stale: bool,
 }
 
 impl Realtime {
@@ -63,17 +75,20 @@ impl Realtime {
             .map(|instance| format!("{};{}", instance.instance, instance.change_number()))
             .collect();
         let mut participants = Vec::new();
+        let mut any_is_stale = false;
         for instance in instances {
-            participants.extend(instance.participants().into_iter().map(|participant| {
-                let state = participant.state();
-                (instance.clone(), participant, state)
+            let is_stale = instance.is_stale();
+            any_is_stale |= is_stale;
+            participants.extend(instance.participants().into_iter().map(|participant| Present {
+                conference: instance.clone(),
+                state: participant.state(),
+                participant,
+                is_stale,
             }));
         }
         let count = |moderator| {
-            let counted = participants
-                .iter()
-                .filter(|(.., state)| state.has(Flag::Moderator) == moderator && !state.has(Flag::Ghost));
-            counted.count()
+            let states = participants.iter().map(|present| present.state);
+            states.filter(|state| state.has(Flag::Moderator) == moderator && !state.has(Flag::Ghost)).count()
         };
         Self {
             members: count(false),
@@ -82,6 +97,7 @@ impl Realtime {
                 .first()
                 .map_or(0, |oldest| now.unix_ms.saturating_sub(oldest.began_unix_ms) / 1_000),
             is_locked: instances.iter().any(|instance| instance.is_locked()),
+            is_stale: any_is_stale,
             participants,
             sequence: sequence.join(", "),
         }
@@ -91,16 +107,18 @@ impl Realtime {
     pub(super) fn participants(&self, context: &Context, now: Moment) -> Vec<ParticipantView<'_>> {
         self.participants
             .iter()
-            .map(|(conference, participant, state)| view(context, conference, participant, *state, now))
+            .map(|present| {
+                let Present { conference, participant, state, is_stale } = present;
+                view(context, (conference, *is_stale), (participant, *state), now)
+            })
             .collect()
     }
 }
 
 fn view<'a>(
     context: &Context,
-    conference: &'a Conference,
-    participant: &'a Participant,
-    state: MemberState,
+    (conference, stale): (&'a Conference, bool),
+    (participant, state): (&'a Participant, MemberState),
     now: Moment,
 ) -> ParticipantView<'a> {
     ParticipantView {
@@ -126,12 +144,13 @@ fn view<'a>(
         ghost: state.has(Flag::Ghost),
         node: &conference.node,
         instance_id: &conference.instance,
+        stale,
     }
 }
 
 impl Context {
     /// A time in seconds since 1970 as the configuration wants it written.
-    fn time(&self, unix_s: u64) -> u64 {
+    pub(super) fn time(&self, unix_s: u64) -> u64 {
         match self.timestamps {
             Timestamps::Gregorian => unix_s.saturating_add(GREGORIAN),
             Timestamps::Unix => unix_s,
@@ -152,7 +171,8 @@ impl Context {
         conference: &'a Conference,
         participant: &'a Participant,
     ) -> ParticipantView<'a> {
-        view(self, conference, participant, participant.state(), Moment::now())
+        let (stale, state) = (conference.is_stale(), participant.state());
+        view(self, (conference, stale), (participant, state), Moment::now())
     }
 
     /// The whole of a conference: its document, where it runs, and what runs, under `_read_only`.
@@ -172,6 +192,9 @@ impl Context {
             "complete": self.registry.is_complete(),
             "participants": realtime.participants(self, now),
         });
+        if realtime.is_stale {
+            read_only["stale"] = true.into();
+        }
         if let Some(document) = &found.document {
             read_only["created"] = self.stored_time(document.created).into();
             read_only["modified"] = self.stored_time(document.modified).into();
@@ -189,6 +212,9 @@ impl Context {
         view.insert("moderators".into(), realtime.moderators.into());
         view.insert("duration".into(), realtime.duration.into());
         view.insert("is_locked".into(), realtime.is_locked.into());
+        if realtime.is_stale {
+            view.insert("stale".into(), true.into());
+        }
         appended(found, &view)
     }
 }

@@ -39,6 +39,8 @@ fn line(change: &Change, rooms: &[Room]) -> String {
         ChangeKind::Unheld => format!("{who} is back from hold"),
         ChangeKind::FloorChanged => format!("{who} has the floor"),
         ChangeKind::ParticipantUpdated => format!("{who} has changed"),
+        ChangeKind::ConferenceStale => "is out of reach".to_owned(),
+        ChangeKind::ConferenceRecovered => "is within reach again".to_owned(),
     };
     let seconds = change.at.unix_ms / 1_000 % 86_400;
     let (hours, minutes, seconds) = (seconds / 3_600, seconds / 60 % 60, seconds % 60);
