@@ -170,6 +170,7 @@ impl Pipeline {
         tokio::pin!(end);
         loop {
             tokio::select! {
+                biased;
                 () = &mut end => return,
                 request = self.waiting.recv() => match request {
                     Some(request) => refuse(request),
@@ -192,12 +193,29 @@ impl Pipeline {
         stuck_after: Duration,
         backoff: &mut Backoff,
     ) -> Lost {
-        let (mut stream, mut decoder, mut received) = connection.into_parts();
-        let (mut reader, mut writer) = stream.split();
+        let (stream, mut decoder, mut received) = connection.into_parts();
+        let (mut reader, mut writer) = tokio::io::split(stream);
         let mut to_send = BytesMut::new();
         loop {
             let oldest = in_flight.front().map(|command| command.sent + stuck_after);
+            // What is bounded goes first, so that nothing is kept from its turn.
             tokio::select! {
+                biased;
+                () = tokio::time::sleep_until(oldest.unwrap_or_else(Instant::now)), if oldest.is_some() => {
+                    return Lost::Stuck(stuck_after);
+                }
+                written = writer.write_buf(&mut to_send), if !to_send.is_empty() => {
+                    if let Err(error) = written {
+                        return Lost::Broken(error);
+                    }
+                }
+                request = self.waiting.recv(), if in_flight.len() < IN_FLIGHT && to_send.len() < BATCH => {
+                    let Some(request) = request else { return Lost::Closed(None) };
+                    take(request, &mut to_send, in_flight);
+                    while to_send.len() < BATCH && in_flight.len() < IN_FLIGHT && let Ok(request) = self.waiting.try_recv() {
+                        take(request, &mut to_send, in_flight);
+                    }
+                }
                 read = reader.read_buf(&mut received) => {
                     match read {
                         Ok(0) => return Lost::Closed(None),
@@ -214,21 +232,6 @@ impl Pipeline {
                             Err(error) => return error.into(),
                         }
                     }
-                }
-                request = self.waiting.recv(), if in_flight.len() < IN_FLIGHT && to_send.len() < BATCH => {
-                    let Some(request) = request else { return Lost::Closed(None) };
-                    take(request, &mut to_send, in_flight);
-                    while to_send.len() < BATCH && in_flight.len() < IN_FLIGHT && let Ok(request) = self.waiting.try_recv() {
-                        take(request, &mut to_send, in_flight);
-                    }
-                }
-                written = writer.write_buf(&mut to_send), if !to_send.is_empty() => {
-                    if let Err(error) = written {
-                        return Lost::Broken(error);
-                    }
-                }
-                () = tokio::time::sleep_until(oldest.unwrap_or_else(Instant::now)), if oldest.is_some() => {
-                    return Lost::Stuck(stuck_after);
                 }
             }
         }

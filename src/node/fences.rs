@@ -1,6 +1,6 @@
 //! Fences: own events that divide what arrived before from what arrives after.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -17,7 +17,7 @@ pub(super) struct Fences {
     /// Tells the fences of this daemon from those of another one on the same switch.
     daemon: String,
     next: AtomicU64,
-    waiting: Mutex<HashMap<String, oneshot::Sender<Mark>>>,
+    waiting: Mutex<BTreeMap<String, oneshot::Sender<Mark>>>,
 }
 
 /// One fence on its way. Forgotten when dropped.
@@ -28,15 +28,12 @@ pub(super) struct Fence<'a> {
 }
 
 impl Fences {
-    pub(super) fn new() -> Self {
-        Self {
-            daemon: format!("{:016x}", rand::random::<u64>()),
-            next: AtomicU64::new(1),
-            waiting: Mutex::default(),
-        }
+    /// Fences with ids that begin with `daemon`, which should be nobody else's.
+    pub(super) fn new(daemon: u64) -> Self {
+        Self { daemon: format!("{daemon:016x}"), next: AtomicU64::new(1), waiting: Mutex::default() }
     }
 
-    fn waiting(&self) -> MutexGuard<'_, HashMap<String, oneshot::Sender<Mark>>> {
+    fn waiting(&self) -> MutexGuard<'_, BTreeMap<String, oneshot::Sender<Mark>>> {
         self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
     }
 

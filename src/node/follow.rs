@@ -62,7 +62,7 @@ impl<P: Publish> Follower<P> {
 
     /// Follows the node for ever.
     pub(super) async fn run(mut self) {
-        let mut backoff = self.shared.settings.backoff();
+        let mut backoff = self.shared.backoff();
         loop {
             let lost = match subscribe(&self.shared).await {
                 Ok(mut connection) => {
@@ -107,7 +107,7 @@ impl<P: Publish> Follower<P> {
         let silence = self.shared.settings.heartbeat_timeout();
         let mut heard = Instant::now();
         loop {
-            let now = Moment::now();
+            let now = self.shared.outside.now();
             loop {
                 match connection.decode() {
                     Ok(Some(frame)) => {
@@ -179,6 +179,7 @@ impl<P: Publish> Follower<P> {
             }
             None => self.other_event(event),
         }
+        self.shared.outside.stepped(&|| self.writer.check());
     }
 
     /// The first event of a connection tells which run of the switch it is.
@@ -206,7 +207,9 @@ impl<P: Publish> Follower<P> {
             return;
         }
         let scope = compare.conference.as_deref().map_or(Scope::Node, Scope::Conference);
-        let result = self.writer.reconcile(scope, &compare.listed, compare.mark, Moment::now());
+        let now = self.shared.outside.now();
+        let result = self.writer.reconcile(scope, &compare.listed, compare.mark, now);
+        self.shared.outside.stepped(&|| self.writer.check());
         if compare.completes {
             self.registry.set_node(&self.shared.name, NodeCondition::Followed);
         }
@@ -217,7 +220,7 @@ impl<P: Publish> Follower<P> {
 
 /// Connects and asks for the events that are followed. Behind `CUSTOM` all words are subclasses.
 async fn subscribe(shared: &Shared) -> Result<Connection, Lost> {
-    let mut connection = Connection::open(&shared.settings).await?;
+    let mut connection = Connection::open(&shared.settings, &*shared.outside).await?;
     let line = format!("event plain HEARTBEAT CUSTOM conference::maintenance {SUBCLASS}");
     let asked = connection.ask(Command::line(&line)?);
     let within = shared.settings.connect_timeout();

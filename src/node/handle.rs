@@ -15,6 +15,7 @@ use super::fences::{Fences, SUBCLASS};
 use super::follow::{Compare, Follower};
 use super::lister::{ListError, Lister};
 use super::look::Look;
+use super::outside::{Machine, Outside};
 use super::report::Report;
 use crate::config;
 use crate::esl::{Command, Limits};
@@ -42,11 +43,6 @@ impl Settings {
 
     pub(super) fn heartbeat_timeout(&self) -> Duration {
         Duration::from_secs(self.node.heartbeat_timeout_s)
-    }
-
-    pub(super) fn backoff(&self) -> Backoff {
-        let millis = Duration::from_millis;
-        Backoff::new(millis(self.node.reconnect_min_ms), millis(self.node.reconnect_max_ms))
     }
 }
 
@@ -100,6 +96,7 @@ pub struct Status {
 pub(super) struct Shared {
     pub(super) name: Arc<str>,
     pub(super) settings: Settings,
+    pub(super) outside: Arc<dyn Outside>,
     pub(super) commands: Commands,
     pub(super) fences: Fences,
     pub(super) look: Look,
@@ -122,6 +119,11 @@ pub(super) struct Told {
 }
 
 impl Shared {
+    pub(super) fn backoff(&self) -> Backoff {
+        let (millis, node) = (Duration::from_millis, &self.settings.node);
+        Backoff::new(millis(node.reconnect_min_ms), millis(node.reconnect_max_ms), self.outside.seed())
+    }
+
     pub(super) fn told(&self) -> std::sync::MutexGuard<'_, Told> {
         self.told.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -162,6 +164,17 @@ impl Node {
         publish: P,
         stop: &CancellationToken,
     ) -> Running {
+        Self::start_in(Arc::new(Machine), settings, registry, publish, stop)
+    }
+
+    /// The same with another world outside.
+    pub fn start_in<P: Publish + 'static>(
+        outside: Arc<dyn Outside>,
+        settings: Settings,
+        registry: Arc<Registry>,
+        publish: P,
+        stop: &CancellationToken,
+    ) -> Running {
         let name: Arc<str> = settings.node.name.as_str().into();
         let (commands, pipeline) = Commands::new();
         let (compare, comparing) = mpsc::channel(16);
@@ -169,7 +182,8 @@ impl Node {
             name: name.clone(),
             settings,
             commands,
-            fences: Fences::new(),
+            fences: Fences::new(outside.seed()),
+            outside,
             look: Look::default(),
             compare,
             connection: AtomicU64::new(0),
@@ -276,7 +290,7 @@ impl<F: Future> MapEnded for F {}
 
 /// The life of the command connection.
 async fn keep_commands(shared: Arc<Shared>, mut pipeline: Pipeline) {
-    let mut backoff = shared.settings.backoff();
+    let mut backoff = shared.backoff();
     // Four commands in a row that nobody answers: the connection is of no use.
     let stuck_after = 4 * shared.settings.command_timeout();
     loop {
@@ -294,7 +308,7 @@ async fn keep_commands(shared: Arc<Shared>, mut pipeline: Pipeline) {
 }
 
 async fn open_commands(shared: &Shared) -> Result<Connection, Lost> {
-    let mut connection = Connection::open(&shared.settings).await?;
+    let mut connection = Connection::open(&shared.settings, &*shared.outside).await?;
     let asked = connection.ask(Command::api("version")?);
     let within = shared.settings.connect_timeout();
     let silent = |_| Lost::Silent { during: "asking for the version", after: within };

@@ -14,7 +14,8 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use bytes::Bytes;
-use rand::RngExt as _;
+use rand::rngs::StdRng;
+use rand::{RngExt as _, SeedableRng as _};
 use tokio::sync::oneshot;
 use tokio::time::Instant;
 
@@ -80,8 +81,8 @@ async fn take(node: &Node, line: &str) -> Result<Taken, ListError> {
     Ok(Taken { mark, connection, reply })
 }
 
-async fn parse(printed: Bytes) -> Result<Vec<ListedConference>, ListError> {
-    if printed.len() < LONG {
+async fn parse(node: &Node, printed: Bytes) -> Result<Vec<ListedConference>, ListError> {
+    if printed.len() < LONG || !node.shared.outside.has_threads() {
         return Ok(parse_listing(&printed)?);
     }
     match tokio::task::spawn_blocking(move || parse_listing(&printed)).await {
@@ -109,7 +110,7 @@ pub(super) async fn list_conference(node: &Node, name: &str) -> Result<Reconcile
     let taken = take(node, &format!("conference {} json_list compact", conference_word(name)?)).await?;
     let listed = match taken.reply {
         Reply::Printed(printed) if printed.starts_with(b"-ERR Conference ") => Vec::new(),
-        Reply::Printed(printed) => parse(printed).await?,
+        Reply::Printed(printed) => parse(node, printed).await?,
         Reply::TooLarge { length, limit } => return Err(ListError::TooLarge { length, limit }),
         Reply::Replied(headers) => return Err(ListError::Refused(headers.reply_text().into_owned())),
     };
@@ -125,7 +126,7 @@ async fn list_everything(node: &Node) -> Result<Reconciled, ListError> {
             list_one_by_one(node, (taken.mark, taken.connection)).await
         }
         Reply::Printed(printed) => {
-            let listed = parse(printed).await?;
+            let listed = parse(node, printed).await?;
             compare(node, None, (taken.mark, taken.connection), listed, true).await
         }
         Reply::TooLarge { length, limit } => {
@@ -200,24 +201,28 @@ pub(super) struct Lister {
     audited: Option<Arc<str>>,
     /// Everything is not listed before, on behalf of a conference that cannot be listed by itself.
     everything_from: Instant,
+    chance: StdRng,
 }
 
 impl Lister {
     pub(super) fn new(node: Node) -> Self {
         let audit = Instant::now() + node.shared.settings.audit_every;
         let (postponed, listed) = (BTreeMap::new(), HashMap::new());
-        Self { node, postponed, listed, audit, audited: None, everything_from: Instant::now() }
+        let chance = StdRng::seed_from_u64(node.shared.outside.seed());
+        Self { node, postponed, listed, audit, audited: None, everything_from: Instant::now(), chance }
     }
 
     pub(super) async fn run(mut self) {
         let node = self.node.clone();
-        let mut failures = node.shared.settings.backoff();
+        let mut failures = node.shared.backoff();
         loop {
             let next = self.postponed.keys().next().map(|(at, _)| *at);
             let wanted = tokio::select! {
-                wanted = node.shared.look.wanted() => wanted,
+                // What has its time goes first: it is not kept from it by what is always wanted.
+                biased;
                 () = tokio::time::sleep_until(next.unwrap_or_else(Instant::now)), if next.is_some() => self.due(),
                 () = tokio::time::sleep_until(self.audit) => self.audit(),
+                wanted = node.shared.look.wanted() => wanted,
             };
             node.shared.commands.connected().await;
             if node.shared.connection.load(Ordering::Acquire) == 0 {
@@ -260,7 +265,7 @@ impl Lister {
         let names: Vec<_> = all.iter().filter(|known| known.node == *node).map(|known| &known.name).collect();
         let every = self.node.shared.settings.audit_every;
         let pause = every / u32::try_from(names.len()).unwrap_or(u32::MAX).max(1);
-        self.audit = Instant::now() + pause.max(AUDIT_PAUSE).mul_f64(rand::rng().random_range(0.5..=1.5));
+        self.audit = Instant::now() + pause.max(AUDIT_PAUSE).mul_f64(self.chance.random_range(0.5..=1.5));
         self.audited = next_in_round(&names, self.audited.as_ref()).cloned();
         Wanted { conferences: self.audited.iter().cloned().collect(), ..Wanted::default() }
     }
