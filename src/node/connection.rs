@@ -49,7 +49,7 @@ pub(super) enum Lost {
     Broken(std::io::Error),
     #[error("nothing was heard for {} s, not even a HEARTBEAT", .0.as_secs())]
     Mute(Duration),
-    #[error("a command was not answered for {} s", .0.as_secs())]
+    #[error("no command was answered in time for {} s", .0.as_secs())]
     Stuck(Duration),
 }
 
