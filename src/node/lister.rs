@@ -173,6 +173,18 @@ async fn list_one_by_one(node: &Node, at: (Mark, u64)) -> Result<Reconciled, Lis
     Ok(all)
 }
 
+/// Conferences whose every event was lost are in no audit. Their names are enough: each is listed then.
+async fn look_at_unknown(node: &Node) {
+    // Without an answer the next round asks again.
+    let Ok(Reply::Printed(printed)) = node.api("conference list summary").await else { return };
+    let printed = String::from_utf8_lossy(&printed);
+    for name in printed.lines().filter_map(summary_name) {
+        if !node.registry.conference(name).iter().any(|known| known.node == *node.name()) {
+            node.shared.look.at(name);
+        }
+    }
+}
+
 /// The name in a line of `conference list summary`: `+OK Conference NAME (2 members rate: 8000 flags: ...)`.
 fn summary_name(line: &str) -> Option<&str> {
     let rest = line.strip_prefix("+OK Conference ")?;
@@ -241,6 +253,9 @@ impl Lister {
             if wanted.misnamed {
                 self.everything_if_not_just_done();
             }
+            if wanted.unknown {
+                look_at_unknown(&node).await;
+            }
             for conference in wanted.conferences {
                 self.one(conference).await;
             }
@@ -266,8 +281,10 @@ impl Lister {
         let every = self.node.shared.settings.audit_every;
         let pause = every / u32::try_from(names.len()).unwrap_or(u32::MAX).max(1);
         self.audit = Instant::now() + pause.max(AUDIT_PAUSE).mul_f64(self.chance.random_range(0.5..=1.5));
-        self.audited = next_in_round(&names, self.audited.as_ref()).cloned();
-        Wanted { conferences: self.audited.iter().cloned().collect(), ..Wanted::default() }
+        let next = next_in_round(&names, self.audited.as_ref()).cloned();
+        let unknown = next <= self.audited;
+        self.audited = next;
+        Wanted { unknown, conferences: self.audited.iter().cloned().collect(), ..Wanted::default() }
     }
 
     fn postpone(&mut self, conference: Arc<str>, by: Duration) {

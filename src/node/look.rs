@@ -21,6 +21,8 @@ pub(super) struct Wanted {
     pub(super) everything: bool,
     /// Some conference cannot be listed by its name: everything, if that was not done just before.
     pub(super) misnamed: bool,
+    /// Conferences that nothing is known of.
+    pub(super) unknown: bool,
     pub(super) conferences: BTreeSet<Arc<str>>,
 }
 
