@@ -16,6 +16,8 @@ mod support;
 mod tale;
 #[path = "simulation/trouble.rs"]
 mod trouble;
+#[path = "simulation/witness.rs"]
+mod witness;
 
 use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};

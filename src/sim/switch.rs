@@ -85,11 +85,15 @@ pub(crate) struct Shared {
     heartbeat: Option<Duration>,
 }
 
+/// Sees what is fired, before any fault.
+type Witness = Box<dyn FnMut(&Event) + Send>;
+
 pub(crate) struct State {
     pub(crate) world: World,
     pub(crate) keeper: Doorkeeper,
     pub(crate) faults: Faults,
     connections: BTreeMap<u64, Arc<Connection>>,
+    witness: Option<Witness>,
     /// Whether a switch in memory takes clients in.
     listening: bool,
     next_connection: u64,
@@ -149,6 +153,9 @@ impl State {
 
     /// An event, through the faults, to those who listen.
     fn send(&mut self, event: Event) {
+        if let Some(witness) = &mut self.witness {
+            witness(&event);
+        }
         if self.faults.loses(&event) {
             return;
         }
@@ -282,6 +289,7 @@ fn begin(options: SwitchOptions, world: World, clock: Clock) -> (Arc<Shared>, Jo
         faults: Faults::default(),
         connections: BTreeMap::new(),
         listening: true,
+        witness: None,
         next_connection: 1,
         seen: VecDeque::new(),
     };

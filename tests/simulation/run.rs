@@ -17,6 +17,7 @@ use crate::life::Life;
 use crate::outside::{STARTED_MS, Simulated};
 use crate::support::house::difference;
 use crate::trouble::{Kind, Troubles};
+use crate::witness::Witness;
 
 /// Seeds from here on are of worlds with thousands of members.
 pub(crate) const LARGE: u64 = 1 << 32;
@@ -101,6 +102,7 @@ struct Day {
     stop: CancellationToken,
     life: Life,
     troubles: Troubles,
+    witness: Witness,
 }
 
 fn options(dice: &mut Dice) -> SwitchOptions {
@@ -132,6 +134,7 @@ impl Day {
         let mut dice = Dice::new(seed);
         let size = Size::of(seed, &mut dice);
         let switch = Arc::new(Switch::in_memory(options(&mut dice)));
+        let witness = Witness::stand_at(&switch);
         // A name that cannot be said is found in the list of everything only.
         let tight = seed < LARGE && dice.chance(0.1);
         let strange = !tight && dice.chance(0.15);
@@ -148,7 +151,7 @@ impl Day {
         let (stop, settings) = (CancellationToken::new(), settings(tight));
         let running = Node::start_in(outside.clone(), settings, registry, outside.watcher.clone(), &stop);
         let troubles = Troubles::new(dice.roll());
-        Self { dice, size, switch, outside, running, stop, life, troubles }
+        Self { dice, size, switch, outside, running, stop, life, troubles, witness }
     }
 
     /// People and troubles come and go.
@@ -206,6 +209,11 @@ impl Day {
         }
         let mut watched = self.outside.watcher.watched();
         watched.tale.agrees(&self.outside.registry)?;
+        if let Some(denied) = self.witness.denies(&watched.tale.counts)
+            && !self.troubles.can_reorder()
+        {
+            return Err(denied);
+        }
         let connected = self.switch.connections().len();
         if connected != 2 {
             return Err(format!("{connected} connections are left"));

@@ -5,6 +5,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use crate::witness;
 use convened::model::{Flag, MemberState};
 use convened::registry::{Change, ChangeKind, Conference, Participant, Registry};
 
@@ -12,6 +13,8 @@ use convened::registry::{Change, ChangeKind, Conference, Participant, Registry};
 #[derive(Default)]
 pub(crate) struct Tale {
     told: BTreeMap<Arc<str>, Told>,
+    /// How often each thing was told.
+    pub(crate) counts: witness::Told,
     /// How many changes there were.
     pub(crate) count: u64,
     /// Each change in words, if somebody wants them.
@@ -53,6 +56,7 @@ impl Tale {
     /// Takes the next change; the text says why it cannot be.
     pub(crate) fn hear(&mut self, change: &Change) -> Result<(), String> {
         self.count += 1;
+        self.counts.count(change);
         if let Some(lines) = &mut self.lines {
             let who = change.participant.as_ref().map(|(who, state)| (&who.call_id, who.member_id, *state));
             let (at, instance, number) = (change.at, &change.conference.instance, change.number);

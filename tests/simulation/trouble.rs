@@ -90,6 +90,11 @@ impl Troubles {
         Self { dice, menu, present: Vec::new(), weather: Weather::default(), met: Vec::new() }
     }
 
+    /// Whether events can come in another order than they were made.
+    pub(crate) fn can_reorder(&self) -> bool {
+        self.menu.contains(&Kind::Disorder)
+    }
+
     /// Before a step: what is over ends, something else may begin.
     pub(crate) async fn step(&mut self, step: usize, switch: &Switch, network: &Network) {
         let (over, on): (Vec<_>, Vec<_>) = self.present.iter().partition(|(until, _)| *until <= step);

@@ -95,6 +95,12 @@ impl Switch {
         self.shared.lock().connections.get(&connection).map_or((0, 0), |c| c.queued())
     }
 
+    /// Has everything seen that is fired from now on, before any fault. It is called in the middle of the
+    /// switch's work and must not turn to it.
+    pub fn witness(&self, sees: impl FnMut(&Event) + Send + 'static) {
+        self.shared.lock().witness = Some(Box::new(sees));
+    }
+
     /// Events lost by [`drop_events`](Self::drop_events) and [`drop_events_if`](Self::drop_events_if).
     pub fn dropped(&self) -> usize {
         self.shared.lock().faults.dropped
@@ -251,9 +257,11 @@ impl Switch {
         self.shared.lock().faults.instead.push((part.to_owned(), words.into()));
     }
 
-    /// Commands are executed again, whatever other words were wanted.
+    /// Commands are executed again and answered, whatever other words were wanted.
     pub fn answer_truly(&self) {
-        self.shared.lock().faults.instead.clear();
+        let mut state = self.shared.lock();
+        state.faults.instead.clear();
+        state.faults.garbage.clear();
     }
 
     /// The next command is answered with these bytes and nothing else.
