@@ -125,6 +125,18 @@ fn worlds_of_thousands_come_to_rest_too() {
     }
 }
 
+/// Before and after the login, in the middle of a frame, between a fence and the list.
+#[test]
+fn a_connection_may_break_after_any_byte_of_the_first_exchange() {
+    for connection in [1, 2] {
+        for bytes in (0..3_000).step_by(23) {
+            let broke = run::run_broken(connection, bytes)
+                .unwrap_or_else(|problem| panic!("connection {connection} after {bytes} bytes: {problem}"));
+            assert!(broke, "connection {connection}: fewer than {bytes} bytes passed");
+        }
+    }
+}
+
 #[test]
 fn one_seed_is_one_day() {
     for seed in 0..10 {

@@ -209,10 +209,10 @@ impl<P: Publish> Follower<P> {
         let scope = compare.conference.as_deref().map_or(Scope::Node, Scope::Conference);
         let now = self.shared.outside.now();
         let result = self.writer.reconcile(scope, &compare.listed, compare.mark, now);
-        self.shared.outside.stepped(&|| self.writer.check());
         if compare.completes {
             self.registry.set_node(&self.shared.name, NodeCondition::Followed);
         }
+        self.shared.outside.stepped(&|| self.writer.check());
         // Who asked may have stopped waiting; the comparison is done all the same.
         let _ = compare.compared.send(result);
     }

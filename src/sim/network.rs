@@ -40,6 +40,9 @@ struct State {
     weather: Weather,
     dice: Dice,
     connections: u64,
+    /// Which connection breaks after how many bytes, whatever the weather.
+    doomed: Option<(u64, usize)>,
+    broken: u64,
     log: Option<(Instant, Vec<u8>)>,
 }
 
@@ -60,7 +63,14 @@ pub struct Wire {
 impl Network {
     /// A network that is perfect until it is told otherwise.
     pub fn new(seed: u64) -> Self {
-        let state = State { weather: Weather::default(), dice: Dice::new(seed), connections: 0, log: None };
+        let state = State {
+            weather: Weather::default(),
+            dice: Dice::new(seed),
+            connections: 0,
+            doomed: None,
+            broken: 0,
+            log: None,
+        };
         Self { state: Arc::new(Mutex::new(state)) }
     }
 
@@ -71,6 +81,16 @@ impl Network {
     /// From now on, for connections that are there too.
     pub fn set(&self, weather: Weather) {
         self.state().weather = weather;
+    }
+
+    /// The connection of that number, counted from 1, breaks after so many bytes.
+    pub fn break_at(&self, connection: u64, bytes: usize) {
+        self.state().doomed = Some((connection, bytes));
+    }
+
+    /// How often bytes have met a broken connection.
+    pub fn broken(&self) -> u64 {
+        self.state().broken
     }
 
     /// Writes down what passes, from now on.
@@ -98,6 +118,8 @@ impl Network {
         let rudely = state.dice.chance(0.5);
         state.connections += 1;
         let number = state.connections;
+        let doomed = state.doomed.filter(|(doomed, _)| *doomed == number);
+        let left = doomed.map(|(_, bytes)| bytes).or(left);
         drop(state);
         let inner = switch.dial()?;
         Ok(Wire {
@@ -123,7 +145,9 @@ impl Wire {
         let mut state = locked(&self.state);
         let longest = if state.weather.piece == 0 { PIECE } else { state.weather.piece };
         let piece = if longest == PIECE { PIECE } else { 1 + state.dice.below(longest as u64) as usize };
-        let left = self.left.filter(|_| state.weather.breaks > 0.0).unwrap_or(usize::MAX);
+        let doomed = state.doomed.is_some_and(|(doomed, _)| doomed == self.number);
+        let left = self.left.filter(|_| doomed || state.weather.breaks > 0.0).unwrap_or(usize::MAX);
+        state.broken += u64::from(left == 0);
         (left > 0).then(|| piece.min(wanted).min(left).min(PIECE))
     }
 

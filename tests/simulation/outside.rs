@@ -27,6 +27,8 @@ pub(crate) struct Watched {
     pub(crate) steps: u64,
     /// Everything is checked again after this step.
     next_check: u64,
+    /// What the first list told, once it was complete.
+    pub(crate) found: Option<u64>,
 }
 
 /// A guard that a panic elsewhere does not spoil.
@@ -96,6 +98,9 @@ impl Outside for Simulated {
     fn stepped(&self, check: &dyn Fn() -> Result<(), String>) {
         let mut watched = self.watcher.watched();
         watched.steps += 1;
+        if watched.found.is_none() && self.registry.is_complete() {
+            watched.found = Some(watched.tale.repaired);
+        }
         // Where there are many, not after each: it takes its time.
         if watched.steps < watched.next_check {
             return;

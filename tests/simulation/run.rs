@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use convened::config::{self, Secret};
 use convened::esl::Limits;
-use convened::node::{Node, Running, Settings};
+use convened::node::{Node, Reply, Running, Settings};
 use convened::registry::Registry;
 use convened::sim::dice::Dice;
 use convened::sim::switch::{Switch, SwitchOptions};
@@ -26,6 +26,8 @@ const TIGHT: usize = 40_000;
 const AUDIT: Duration = Duration::from_secs(30);
 /// Agreement that lasts so long is agreement: every conference has been audited meanwhile.
 const QUIET: Duration = Duration::from_secs(45);
+/// Where nothing was lost, only what is under way has still to come.
+const AT_ONCE: Duration = Duration::from_secs(7);
 /// It has to begin so soon after the last trouble.
 const SOON: Duration = Duration::from_secs(5 * 30);
 
@@ -82,6 +84,23 @@ pub(crate) fn run(seed: u64, recorded: bool) -> Result<Ran, String> {
     })
 }
 
+/// Runs a short day on which one connection breaks after so many bytes and nothing else goes wrong. Gives whether
+/// so many bytes came to pass.
+pub(crate) fn run_broken(connection: u64, bytes: usize) -> Result<bool, String> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build();
+    runtime.map_err(|error| error.to_string())?.block_on(async {
+        let mut day = Day::new(1, false);
+        day.troubles = Troubles::none();
+        day.size.steps = 3;
+        day.outside.network.break_at(connection, bytes);
+        day.pass().await?;
+        day.rest().await?;
+        day.stop.cancel();
+        day.running.ended().await;
+        Ok(day.outside.network.broken() > 0)
+    })
+}
+
 /// Writes down what passed on the wire and what was published, for somebody who looks for the reason.
 fn with_record(seed: u64, outside: &Simulated, problem: String) -> String {
     let path = std::path::Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("simulation-{seed}.txt"));
@@ -103,6 +122,10 @@ struct Day {
     life: Life,
     troubles: Troubles,
     witness: Witness,
+    /// Events wait for a slow reader and are not lost.
+    roomy: bool,
+    /// Lists show everybody at once.
+    prompt: bool,
 }
 
 fn options(dice: &mut Dice) -> SwitchOptions {
@@ -133,7 +156,9 @@ impl Day {
     fn new(seed: u64, recorded: bool) -> Self {
         let mut dice = Dice::new(seed);
         let size = Size::of(seed, &mut dice);
-        let switch = Arc::new(Switch::in_memory(options(&mut dice)));
+        let options = options(&mut dice);
+        let (roomy, prompt) = (options.queue > 1_000, options.world.list_lag == 0);
+        let switch = Arc::new(Switch::in_memory(options));
         let witness = Witness::stand_at(&switch);
         // A name that cannot be said is found in the list of everything only.
         let tight = seed < LARGE && dice.chance(0.1);
@@ -150,8 +175,9 @@ impl Day {
         }
         let (stop, settings) = (CancellationToken::new(), settings(tight));
         let running = Node::start_in(outside.clone(), settings, registry, outside.watcher.clone(), &stop);
-        let troubles = Troubles::new(dice.roll());
-        Self { dice, size, switch, outside, running, stop, life, troubles, witness }
+        outside.watcher.watched().tale.witness = witness.clone();
+        let troubles = Troubles::new(dice.roll(), seed >= LARGE);
+        Self { dice, size, switch, outside, running, stop, life, troubles, witness, roomy, prompt }
     }
 
     /// People and troubles come and go.
@@ -171,10 +197,31 @@ impl Day {
                 85..98 => sleep(Duration::from_millis(self.dice.below(4_000))).await,
                 _ => sleep(Duration::from_millis(self.dice.below(50_000))).await,
             }
+            if self.dice.chance(0.1) {
+                self.ask(step);
+            }
             self.is_sound()?;
         }
         self.troubles.calm(&self.switch, &self.outside.network).await;
         Ok(())
+    }
+
+    /// The rest of the daemon sends a command, and has a conference listed, while all this goes on.
+    fn ask(&self, step: usize) {
+        let (node, watcher) = (self.running.node.clone(), self.outside.watcher.clone());
+        let mixed_up = self.troubles.can_mix_up_answers();
+        tokio::spawn(async move {
+            let asked = format!("nosuch{step}");
+            if let Ok(Reply::Printed(printed)) = node.api(&format!("conference {asked} list")).await
+                && !mixed_up
+                && !String::from_utf8_lossy(&printed).contains(&format!("{asked} not found"))
+            {
+                let problem = format!("the answer of another: {asked} {printed:?}");
+                watcher.watched().problem.get_or_insert(problem);
+            }
+            // Whether there is a list is not the question here.
+            let _ = node.list_conference(&format!("room{}", step % 3)).await;
+        });
     }
 
     fn is_sound(&self) -> Result<(), String> {
@@ -191,19 +238,26 @@ impl Day {
         difference(&self.outside.registry, self.running.node.name(), &self.switch)
     }
 
+    /// Whether no event was lost: then events alone say all, and no audit is needed.
+    fn was_lossless(&self) -> bool {
+        let status = self.running.node.status();
+        self.troubles.lose_nothing() && self.roomy && status.events_connected && status.connections == 1
+    }
+
     /// Waits for agreement that lasts; then all must have been told, once.
     async fn rest(&mut self) -> Result<Ran, String> {
         let calm = Instant::now();
-        let (mut unrest, mut count, mut why) = (calm, 0, None);
+        let (mut unrest, mut count, mut why) = (calm, self.outside.watcher.watched().tale.count, None);
         while unrest.elapsed() < QUIET {
-            sleep(Duration::from_secs(3)).await;
+            sleep(Duration::from_secs(2)).await;
             self.is_sound()?;
             let (difference, told) = (self.difference(), self.outside.watcher.watched().tale.count);
             if difference.is_some() || told != count {
                 (unrest, count) = (Instant::now(), told);
                 why = Some(difference.unwrap_or_else(|| "changes are still told".into()));
             }
-            if unrest - calm > SOON {
+            let soon = if self.was_lossless() { AT_ONCE } else { SOON };
+            if unrest - calm > soon {
                 return Err(format!("it does not come to rest: {}", why.unwrap_or_default()));
             }
         }
@@ -213,6 +267,10 @@ impl Day {
             && !self.troubles.can_reorder()
         {
             return Err(denied);
+        }
+        let repaired = watched.tale.repaired - watched.found.unwrap_or(watched.tale.repaired);
+        if repaired > 0 && self.prompt && self.was_lossless() && !self.troubles.can_reorder() {
+            return Err(format!("lists repaired {repaired} things that events had told"));
         }
         let connected = self.switch.connections().len();
         if connected != 2 {

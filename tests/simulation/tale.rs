@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use crate::witness;
 use convened::model::{Flag, MemberState};
-use convened::registry::{Change, ChangeKind, Conference, Participant, Registry};
+use convened::registry::{Change, ChangeKind, Conference, Participant, Reason, Registry};
 
 /// What has been told so far.
 #[derive(Default)]
@@ -15,6 +15,10 @@ pub(crate) struct Tale {
     told: BTreeMap<Arc<str>, Told>,
     /// How often each thing was told.
     pub(crate) counts: witness::Told,
+    pub(crate) witness: witness::Witness,
+    /// How many changes a list told. What ends is missing in lists a little before it is told to have ended,
+    /// and does not count.
+    pub(crate) repaired: u64,
     /// How many changes there were.
     pub(crate) count: u64,
     /// Each change in words, if somebody wants them.
@@ -57,6 +61,8 @@ impl Tale {
     pub(crate) fn hear(&mut self, change: &Change) -> Result<(), String> {
         self.count += 1;
         self.counts.count(change);
+        self.repaired += u64::from(change.reason == Reason::List && !is_end(change.kind));
+        self.is_of_this_run(change)?;
         if let Some(lines) = &mut self.lines {
             let who = change.participant.as_ref().map(|(who, state)| (&who.call_id, who.member_id, *state));
             let (at, instance, number) = (change.at, &change.conference.instance, change.number);
@@ -64,6 +70,19 @@ impl Tale {
         }
         let told = self.told.entry(change.conference.instance.clone()).or_default();
         told.hear(change).map_err(|problem| format!("{problem}: {change:?}"))
+    }
+
+    /// When something of a new run of the switch is told, nothing of an earlier one runs any more.
+    fn is_of_this_run(&self, change: &Change) -> Result<(), String> {
+        if change.kind != ChangeKind::ConferenceCreated {
+            return Ok(());
+        }
+        let run = self.witness.run_of(&change.conference.instance);
+        let mut running = self.told.iter().filter(|(_, told)| told.runs);
+        match running.find(|(instance, _)| self.witness.run_of(instance) < run) {
+            Some((old, _)) => Err(format!("{old}, of an earlier run of the switch, still runs: {change:?}")),
+            None => Ok(()),
+        }
     }
 
     /// How many have been told to be there.
@@ -180,6 +199,11 @@ impl Told {
         }
         Ok(())
     }
+}
+
+fn is_end(kind: ChangeKind) -> bool {
+    use ChangeKind::{ConferenceDestroyed, FloorChanged, Left, Unlocked};
+    matches!(kind, Left | FloorChanged | Unlocked | ConferenceDestroyed)
 }
 
 fn differs<T: PartialEq>(old: &mut T, new: T) -> Result<(), String> {

@@ -83,11 +83,27 @@ pub(crate) struct Troubles {
 }
 
 impl Troubles {
-    pub(crate) fn new(seed: u64) -> Self {
+    /// A run of many people is rare: it has a lot of troubles.
+    pub(crate) fn new(seed: u64, rare: bool) -> Self {
         let mut dice = Dice::new(seed);
-        let share = [0.1, 0.25, 0.5][dice.below(3) as usize];
+        let share = [0.1, 0.25, 0.5][if rare { 2 } else { dice.below(3) as usize }];
         let menu = ALL.into_iter().filter(|_| dice.chance(share)).collect();
         Self { dice, menu, present: Vec::new(), weather: Weather::default(), met: Vec::new() }
+    }
+
+    /// Nothing goes wrong.
+    pub(crate) fn none() -> Self {
+        Self { menu: Vec::new(), ..Self::new(0, false) }
+    }
+
+    /// Whether all events come, as long as the connection is the same.
+    pub(crate) fn lose_nothing(&self) -> bool {
+        !self.menu.iter().any(|kind| matches!(kind, Kind::Loss | Kind::LossOfAll | Kind::Gap))
+    }
+
+    /// Whether an answer may be another one's.
+    pub(crate) fn can_mix_up_answers(&self) -> bool {
+        self.menu.contains(&Kind::Garbage)
     }
 
     /// Whether events can come in another order than they were made.

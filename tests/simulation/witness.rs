@@ -21,6 +21,9 @@ pub(crate) struct Witness(Arc<Mutex<Seen>>);
 struct Seen {
     count: Count,
     last: BTreeMap<(String, String, &'static str), String>,
+    /// In which run of the switch each instance was, and which run it is.
+    runs: BTreeMap<String, usize>,
+    cores: Vec<String>,
 }
 
 /// Flags of which events and lists tell the same at any time; of hearing and speaking they do not, on hold.
@@ -28,13 +31,14 @@ const FLAGS: [&str; 2] = ["Talking", "Hold"];
 
 impl Seen {
     fn note(&mut self, event: &Event) {
-        let (mut instance, mut call, mut action) = ("", "", "");
+        let (mut instance, mut call, mut action, mut core) = ("", "", "", "");
         let mut flags = [None; FLAGS.len()];
         for (name, value) in event.headers.iter() {
             match name {
                 "Conference-Unique-ID" => instance = value,
                 "Unique-ID" => call = value,
                 "Action" => action = value,
+                "Core-UUID" => core = value,
                 _ => {
                     if let Some(at) = FLAGS.iter().position(|flag| *flag == name) {
                         flags[at] = Some(value);
@@ -47,7 +51,13 @@ impl Seen {
         }
         match action {
             "add-member" => self.count(instance, call, "Joined"),
-            "conference-create" => self.count(instance, "", "Created"),
+            "conference-create" => {
+                if self.cores.last().is_none_or(|last| last != core) {
+                    self.cores.push(core.into());
+                }
+                self.runs.insert(instance.into(), self.cores.len());
+                self.count(instance, "", "Created");
+            }
             "lock" => self.count(instance, "", "Locked"),
             _ => {}
         }
@@ -78,6 +88,11 @@ impl Witness {
         let eyes = witness.clone();
         switch.witness(move |event| eyes.0.lock().unwrap_or_else(PoisonError::into_inner).note(event));
         witness
+    }
+
+    /// In which run of the switch that conference was.
+    pub(crate) fn run_of(&self, instance: &str) -> Option<usize> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).runs.get(instance).copied()
     }
 
     /// What was told more often than it happened.
