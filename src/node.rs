@@ -25,6 +25,7 @@ mod handle;
 mod lister;
 mod listing;
 mod look;
+mod outside;
 mod report;
 mod translate;
 
@@ -33,4 +34,5 @@ pub use commands::{CommandError, Reply};
 pub use handle::{Node, Running, Settings, Status, Version};
 pub use lister::ListError;
 pub use listing::{ListingError, parse_listing};
+pub use outside::{Machine, Outside, Stream};
 pub use translate::Translator;

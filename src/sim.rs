@@ -18,12 +18,14 @@
 //! * [`capture`], [`fold`], [`replay`]: recordings read, folded into a world, served with their timing.
 //! * [`session`], [`subscription`]: one client's conversation, without sockets.
 //! * [`switch`]: the server around a world; [`faults`]: how it misbehaves on request.
+//! * [`network`]: the way to a switch in memory, and how it fails.
 
 pub mod capture;
 pub mod dice;
 pub mod events;
 pub mod faults;
 pub mod fold;
+pub mod network;
 pub mod replay;
 pub mod session;
 pub mod subscription;

@@ -111,6 +111,8 @@ enum Next {
 
 fn http1_with(limits: &Limits) -> http1::Builder {
     let mut builder = http1::Builder::new();
+    // Who has said all he had to say and shut his side down waits for the answer (`nc -N`).
+    builder.half_close(true);
     // The clock does both timeouts.
     builder.header_read_timeout(None);
     // The buffer holds a head and takes bodies in pieces; hyper refuses one of less than 8 KiB.

@@ -141,9 +141,11 @@ impl Request {
     }
 }
 
-/// A header that may come in several lines, which mean the same as one with commas (RFC 9110, 5.3).
+/// A header that may come in several lines, which mean the same as one with commas (RFC 9110, 5.3). A
+/// line that is no text is there all the same: its tags match nothing, and the condition does not hold.
 fn entity_tags(headers: &HeaderMap, name: HeaderName) -> Option<EtagList> {
-    let lines: Vec<&str> = headers.get_all(name).iter().filter_map(|value| value.to_str().ok()).collect();
+    let lines = headers.get_all(name).iter().map(|value| String::from_utf8_lossy(value.as_bytes()));
+    let lines: Vec<_> = lines.collect();
     (!lines.is_empty()).then(|| EtagList::parse(&lines.join(",")))
 }
 

@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use rand::RngExt as _;
+use rand::rngs::StdRng;
+use rand::{RngExt as _, SeedableRng as _};
 
 /// The waiting times of one connection.
 #[derive(Debug)]
@@ -10,11 +11,12 @@ pub(super) struct Backoff {
     shortest: Duration,
     longest: Duration,
     next: Duration,
+    chance: StdRng,
 }
 
 impl Backoff {
-    pub(super) fn new(shortest: Duration, longest: Duration) -> Self {
-        Self { shortest, longest, next: shortest }
+    pub(super) fn new(shortest: Duration, longest: Duration, seed: u64) -> Self {
+        Self { shortest, longest, next: shortest, chance: StdRng::seed_from_u64(seed) }
     }
 
     /// It worked: the next failure begins anew.
@@ -26,7 +28,7 @@ impl Backoff {
     pub(super) fn step(&mut self) -> Duration {
         let whole = self.next.min(self.longest);
         self.next = (whole * 2).min(self.longest);
-        whole.mul_f64(rand::rng().random_range(0.5..=1.0))
+        whole.mul_f64(self.chance.random_range(0.5..=1.0))
     }
 
     /// The longest time, for failures that do not heal by themselves soon.
@@ -41,7 +43,7 @@ mod tests {
 
     #[test]
     fn waiting_doubles_up_to_the_longest_and_begins_anew() {
-        let mut backoff = Backoff::new(Duration::from_millis(200), Duration::from_secs(15));
+        let mut backoff = Backoff::new(Duration::from_millis(200), Duration::from_secs(15), 1);
         let within = |step: Duration, whole: u64| {
             let whole = Duration::from_millis(whole);
             assert!(step >= whole / 2 && step <= whole, "{step:?} is not within the last half of {whole:?}");

@@ -170,6 +170,7 @@ impl Pipeline {
         tokio::pin!(end);
         loop {
             tokio::select! {
+                biased;
                 () = &mut end => return,
                 request = self.waiting.recv() => match request {
                     Some(request) => refuse(request),
@@ -192,12 +193,34 @@ impl Pipeline {
         stuck_after: Duration,
         backoff: &mut Backoff,
     ) -> Lost {
-        let (mut stream, mut decoder, mut received) = connection.into_parts();
-        let (mut reader, mut writer) = stream.split();
+        let (stream, mut decoder, mut received) = connection.into_parts();
+        let (mut reader, mut writer) = tokio::io::split(stream);
         let mut to_send = BytesMut::new();
+        // A reply that has got lost shifts all that follow: each of them comes too late, for ever.
+        let mut timely = Instant::now();
         loop {
-            let oldest = in_flight.front().map(|command| command.sent + stuck_after);
+            let stuck = (!in_flight.is_empty()).then(|| timely + stuck_after);
+            // What is bounded goes first, so that nothing is kept from its turn.
             tokio::select! {
+                biased;
+                () = tokio::time::sleep_until(stuck.unwrap_or_else(Instant::now)), if stuck.is_some() => {
+                    return Lost::Stuck(stuck_after);
+                }
+                written = writer.write_buf(&mut to_send), if !to_send.is_empty() => {
+                    if let Err(error) = written {
+                        return Lost::Broken(error);
+                    }
+                }
+                request = self.waiting.recv(), if in_flight.len() < IN_FLIGHT && to_send.len() < BATCH => {
+                    let Some(request) = request else { return Lost::Closed(None) };
+                    if in_flight.is_empty() {
+                        timely = Instant::now();
+                    }
+                    take(request, &mut to_send, in_flight);
+                    while to_send.len() < BATCH && in_flight.len() < IN_FLIGHT && let Ok(request) = self.waiting.try_recv() {
+                        take(request, &mut to_send, in_flight);
+                    }
+                }
                 read = reader.read_buf(&mut received) => {
                     match read {
                         Ok(0) => return Lost::Closed(None),
@@ -207,7 +230,10 @@ impl Pipeline {
                     loop {
                         match decoder.decode(&mut received) {
                             Ok(Some(frame)) => match answer(frame, in_flight) {
-                                Ok(()) => backoff.reset(),
+                                Ok(heard) => {
+                                    backoff.reset();
+                                    timely = if heard { Instant::now() } else { timely };
+                                }
                                 Err(lost) => return lost,
                             },
                             Ok(None) => break,
@@ -215,28 +241,12 @@ impl Pipeline {
                         }
                     }
                 }
-                request = self.waiting.recv(), if in_flight.len() < IN_FLIGHT && to_send.len() < BATCH => {
-                    let Some(request) = request else { return Lost::Closed(None) };
-                    take(request, &mut to_send, in_flight);
-                    while to_send.len() < BATCH && in_flight.len() < IN_FLIGHT && let Ok(request) = self.waiting.try_recv() {
-                        take(request, &mut to_send, in_flight);
-                    }
-                }
-                written = writer.write_buf(&mut to_send), if !to_send.is_empty() => {
-                    if let Err(error) = written {
-                        return Lost::Broken(error);
-                    }
-                }
-                () = tokio::time::sleep_until(oldest.unwrap_or_else(Instant::now)), if oldest.is_some() => {
-                    return Lost::Stuck(stuck_after);
-                }
             }
         }
     }
 }
 
 struct InFlight {
-    sent: Instant,
     reply: oneshot::Sender<Result<Reply, CommandError>>,
 }
 
@@ -249,18 +259,15 @@ fn refuse(request: Request) {
 fn take(request: Request, to_send: &mut BytesMut, in_flight: &mut VecDeque<InFlight>) {
     if !request.reply.is_closed() {
         to_send.extend_from_slice(request.command.wire());
-        in_flight.push_back(InFlight { sent: Instant::now(), reply: request.reply });
+        in_flight.push_back(InFlight { reply: request.reply });
     }
 }
 
-/// Gives a reply to the one who is first in line, who may have stopped waiting.
-fn answer(frame: Frame, in_flight: &mut VecDeque<InFlight>) -> Result<(), Lost> {
-    let Some(reply) = Reply::of(frame)? else { return Ok(()) };
+/// Gives a reply to the one who is first in line. Says whether he was still waiting.
+fn answer(frame: Frame, in_flight: &mut VecDeque<InFlight>) -> Result<bool, Lost> {
+    let Some(reply) = Reply::of(frame)? else { return Ok(false) };
     match in_flight.pop_front() {
-        Some(command) => {
-            let _ = command.reply.send(Ok(reply));
-            Ok(())
-        }
+        Some(command) => Ok(command.reply.send(Ok(reply)).is_ok()),
         None => Err(Lost::Protocol(format!("a reply that nobody asked for: {}", reply.text()))),
     }
 }

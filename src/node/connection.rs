@@ -10,13 +10,12 @@
 use std::time::Duration;
 
 use bytes::BytesMut;
-use socket2::{SockRef, TcpKeepalive};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpStream;
 use tokio_util::codec::Decoder as _;
 
 use super::commands::Reply;
 use super::handle::Settings;
+use super::outside::{Outside, Stream};
 use crate::config::PasswordError;
 use crate::esl::{Command, DecodeError, Decoder, Forbidden, Frame};
 
@@ -52,7 +51,7 @@ pub(super) enum Lost {
     Mute(Duration),
     #[error("commands are answered, but for {} ms neither their event nor anything else was heard", .0.as_millis())]
     Deaf(Duration),
-    #[error("a command was not answered for {} s", .0.as_secs())]
+    #[error("no command was answered in time for {} s", .0.as_secs())]
     Stuck(Duration),
 }
 
@@ -81,19 +80,18 @@ impl From<DecodeError> for Lost {
 
 /// A connection that has logged in.
 pub(super) struct Connection {
-    stream: TcpStream,
+    stream: Box<dyn Stream>,
     decoder: Decoder,
     buffer: BytesMut,
 }
 
 impl Connection {
     /// Dials and logs in, all within the node's time to connect.
-    pub(super) async fn open(settings: &Settings) -> Result<Self, Lost> {
+    pub(super) async fn open(settings: &Settings, outside: &dyn Outside) -> Result<Self, Lost> {
         let allowed = settings.connect_timeout();
         let silent = |during| move |_| Lost::Silent { during, after: allowed };
-        let dialled = tokio::time::timeout(allowed, TcpStream::connect(&settings.node.address));
+        let dialled = tokio::time::timeout(allowed, outside.dial(&settings.node.address));
         let stream = dialled.await.map_err(silent("connecting"))?.map_err(Lost::Dial)?;
-        prepare(&stream).map_err(Lost::Dial)?;
         let mut connection =
             Self { stream, decoder: Decoder::new(settings.limits), buffer: BytesMut::with_capacity(BUFFER) };
         let login = connection.log_in(settings);
@@ -153,17 +151,7 @@ impl Connection {
     }
 
     /// Takes it apart, for somebody who reads and writes at the same time.
-    pub(super) fn into_parts(self) -> (TcpStream, Decoder, BytesMut) {
+    pub(super) fn into_parts(self) -> (Box<dyn Stream>, Decoder, BytesMut) {
         (self.stream, self.decoder, self.buffer)
     }
-}
-
-/// Small commands leave at once; a peer that has gone without a word is noticed.
-fn prepare(stream: &TcpStream) -> std::io::Result<()> {
-    stream.set_nodelay(true)?;
-    let keepalive = TcpKeepalive::new()
-        .with_time(Duration::from_secs(15))
-        .with_interval(Duration::from_secs(5))
-        .with_retries(3);
-    SockRef::from(stream).set_tcp_keepalive(&keepalive)
 }

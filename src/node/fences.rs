@@ -4,7 +4,7 @@
 //! has died without a word, behind a firewall for instance. It is one only if nothing else has come either
 //! since it was sent. A connection that is merely slow delivers other bytes.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -30,7 +30,7 @@ pub(super) struct Fences {
     /// Tells the fences of this daemon from those of another one on the same switch.
     daemon: String,
     next: AtomicU64,
-    waiting: Mutex<HashMap<String, oneshot::Sender<Mark>>>,
+    waiting: Mutex<BTreeMap<String, oneshot::Sender<Mark>>>,
     /// How often something was read on event connections.
     reads: AtomicU64,
     unseen: mpsc::Sender<Heard>,
@@ -44,12 +44,13 @@ pub(super) struct Fence<'a> {
 }
 
 impl Fences {
-    /// The other end takes the moments since which a fence is missing.
-    pub(super) fn new() -> (Self, mpsc::Receiver<Heard>) {
+    /// Fences with ids that begin with `daemon`, which should be nobody else's. The other end takes the
+    /// moments since which a fence is missing.
+    pub(super) fn new(daemon: u64) -> (Self, mpsc::Receiver<Heard>) {
         // One is enough: whoever misses another one too has nothing to add.
         let (unseen, missed) = mpsc::channel(1);
         let fences = Self {
-            daemon: format!("{:016x}", rand::random::<u64>()),
+            daemon: format!("{daemon:016x}"),
             next: AtomicU64::new(1),
             waiting: Mutex::default(),
             reads: AtomicU64::new(0),
@@ -74,7 +75,7 @@ impl Fences {
         let _ = self.unseen.try_send(since);
     }
 
-    fn waiting(&self) -> MutexGuard<'_, HashMap<String, oneshot::Sender<Mark>>> {
+    fn waiting(&self) -> MutexGuard<'_, BTreeMap<String, oneshot::Sender<Mark>>> {
         self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
     }
 

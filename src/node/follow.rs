@@ -61,7 +61,7 @@ impl<P: Publish> Follower<P> {
     /// Follows the node for ever.
     pub(super) async fn run(mut self) {
         let shared = self.shared.clone();
-        let mut backoff = shared.settings.backoff();
+        let mut backoff = shared.backoff();
         loop {
             let lost = match self.meanwhile(subscribe(&shared)).await {
                 Ok(mut connection) => {
@@ -146,7 +146,7 @@ impl<P: Publish> Follower<P> {
         let silence = self.shared.settings.heartbeat_timeout();
         let mut heard = Instant::now();
         loop {
-            let now = Moment::now();
+            let now = self.shared.outside.now();
             loop {
                 match connection.decode() {
                     Ok(Some(frame)) => {
@@ -229,6 +229,7 @@ impl<P: Publish> Follower<P> {
             }
             None => self.other_event(event, now),
         }
+        self.shared.outside.stepped(&|| self.writer.check());
     }
 
     /// The first event of a connection tells which run of the switch it is.
@@ -261,11 +262,12 @@ impl<P: Publish> Follower<P> {
             return;
         }
         let scope = compare.conference.as_deref().map_or(Scope::Node, Scope::Conference);
-        let now = Moment::now();
+        let now = self.shared.outside.now();
         let result = self.writer.reconcile(scope, &compare.listed, compare.mark, now);
         if compare.completes {
             self.writer.listed(now);
         }
+        self.shared.outside.stepped(&|| self.writer.check());
         // Who asked may have stopped waiting; the comparison is done all the same.
         let _ = compare.compared.send(result);
     }
@@ -273,7 +275,7 @@ impl<P: Publish> Follower<P> {
 
 /// Connects and asks for the events that are followed. Behind `CUSTOM` all words are subclasses.
 async fn subscribe(shared: &Shared) -> Result<Connection, Lost> {
-    let mut connection = Connection::open(&shared.settings).await?;
+    let mut connection = Connection::open(&shared.settings, &*shared.outside).await?;
     let line = format!("event plain HEARTBEAT CUSTOM conference::maintenance {SUBCLASS}");
     let asked = connection.ask(Command::line(&line)?);
     let within = shared.settings.connect_timeout();

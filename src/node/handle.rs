@@ -17,6 +17,7 @@ use super::figures::Figures;
 use super::follow::{Compare, Follower};
 use super::lister::{ListError, Lister};
 use super::look::Look;
+use super::outside::{Machine, Outside};
 use super::report::Report;
 use crate::config;
 use crate::esl::{Command, Limits};
@@ -53,11 +54,6 @@ impl Settings {
             stale_after_ms: millis(self.node.stale_after_s),
             gone_after_ms: millis(self.node.gone_after_s),
         }
-    }
-
-    pub(super) fn backoff(&self) -> Backoff {
-        let millis = Duration::from_millis;
-        Backoff::new(millis(self.node.reconnect_min_ms), millis(self.node.reconnect_max_ms))
     }
 }
 
@@ -121,6 +117,7 @@ pub struct Status {
 pub(super) struct Shared {
     pub(super) name: Arc<str>,
     pub(super) settings: Settings,
+    pub(super) outside: Arc<dyn Outside>,
     pub(super) commands: Commands,
     pub(super) fences: Fences,
     pub(super) look: Look,
@@ -146,6 +143,11 @@ impl Shared {
     /// How much has been heard of the switch.
     pub(super) fn heard(&self) -> Heard {
         Heard { connection: self.connection.load(Ordering::Acquire), reads: self.fences.reads() }
+    }
+
+    pub(super) fn backoff(&self) -> Backoff {
+        let (millis, node) = (Duration::from_millis, &self.settings.node);
+        Backoff::new(millis(node.reconnect_min_ms), millis(node.reconnect_max_ms), self.outside.seed())
     }
 
     pub(super) fn told(&self) -> std::sync::MutexGuard<'_, Told> {
@@ -188,15 +190,27 @@ impl Node {
         publish: P,
         stop: &CancellationToken,
     ) -> Running {
+        Self::start_in(Arc::new(Machine), settings, registry, publish, stop)
+    }
+
+    /// The same with another world outside.
+    pub fn start_in<P: Publish + 'static>(
+        outside: Arc<dyn Outside>,
+        settings: Settings,
+        registry: Arc<Registry>,
+        publish: P,
+        stop: &CancellationToken,
+    ) -> Running {
         let name: Arc<str> = settings.node.name.as_str().into();
         let (commands, pipeline) = Commands::new();
         let (compare, comparing) = mpsc::channel(16);
-        let (fences, missed) = Fences::new();
+        let (fences, missed) = Fences::new(outside.seed());
         let shared = Arc::new(Shared {
             name: name.clone(),
             settings,
             commands,
             fences,
+            outside,
             look: Look::default(),
             compare,
             connection: AtomicU64::new(0),
@@ -323,7 +337,7 @@ impl<F: Future> MapEnded for F {}
 
 /// The life of the command connection.
 async fn keep_commands(shared: Arc<Shared>, mut pipeline: Pipeline) {
-    let mut backoff = shared.settings.backoff();
+    let mut backoff = shared.backoff();
     // Four commands in a row that nobody answers: the connection is of no use.
     let stuck_after = 4 * shared.settings.command_timeout();
     loop {
@@ -341,7 +355,7 @@ async fn keep_commands(shared: Arc<Shared>, mut pipeline: Pipeline) {
 }
 
 async fn open_commands(shared: &Shared) -> Result<Connection, Lost> {
-    let mut connection = Connection::open(&shared.settings).await?;
+    let mut connection = Connection::open(&shared.settings, &*shared.outside).await?;
     let asked = connection.ask(Command::api("version")?);
     let within = shared.settings.connect_timeout();
     let silent = |_| Lost::Silent { during: "asking for the version", after: within };

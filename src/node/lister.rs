@@ -14,7 +14,8 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use bytes::Bytes;
-use rand::RngExt as _;
+use rand::rngs::StdRng;
+use rand::{RngExt as _, SeedableRng as _};
 use tokio::sync::oneshot;
 use tokio::time::Instant;
 
@@ -78,8 +79,8 @@ async fn take(node: &Node, line: &str) -> Result<Taken, ListError> {
     Ok(Taken { mark, connection, reply })
 }
 
-async fn parse(printed: Bytes) -> Result<Vec<ListedConference>, ListError> {
-    if printed.len() < LONG {
+async fn parse(node: &Node, printed: Bytes) -> Result<Vec<ListedConference>, ListError> {
+    if printed.len() < LONG || !node.shared.outside.has_threads() {
         return Ok(parse_listing(&printed)?);
     }
     match tokio::task::spawn_blocking(move || parse_listing(&printed)).await {
@@ -107,7 +108,7 @@ pub(super) async fn list_conference(node: &Node, name: &str) -> Result<Reconcile
     let taken = take(node, &format!("conference {} json_list compact", conference_word(name)?)).await?;
     let listed = match taken.reply {
         Reply::Printed(printed) if printed.starts_with(b"-ERR Conference ") => Vec::new(),
-        Reply::Printed(printed) => parse(printed).await?,
+        Reply::Printed(printed) => parse(node, printed).await?,
         Reply::TooLarge { length, limit } => return Err(ListError::TooLarge { length, limit }),
         Reply::Replied(headers) => return Err(ListError::Refused(headers.reply_text().into_owned())),
     };
@@ -123,7 +124,7 @@ async fn list_everything(node: &Node) -> Result<Reconciled, ListError> {
             list_one_by_one(node, (taken.mark, taken.connection)).await
         }
         Reply::Printed(printed) => {
-            let listed = parse(printed).await?;
+            let listed = parse(node, printed).await?;
             compare(node, None, (taken.mark, taken.connection), listed, true).await
         }
         Reply::TooLarge { length, limit } => {
@@ -170,6 +171,18 @@ async fn list_one_by_one(node: &Node, at: (Mark, u64)) -> Result<Reconciled, Lis
     Ok(all)
 }
 
+/// Conferences whose every event was lost are in no audit. Their names are enough: each is listed then.
+async fn look_at_unknown(node: &Node) {
+    // Without an answer the next round asks again.
+    let Ok(Reply::Printed(printed)) = node.api("conference list summary").await else { return };
+    let printed = String::from_utf8_lossy(&printed);
+    for name in printed.lines().filter_map(summary_name) {
+        if !node.registry.conference(name).iter().any(|known| known.node == *node.name()) {
+            node.shared.look.at(name);
+        }
+    }
+}
+
 /// The name in a line of `conference list summary`: `+OK Conference NAME (2 members rate: 8000 flags: ...)`.
 fn summary_name(line: &str) -> Option<&str> {
     let rest = line.strip_prefix("+OK Conference ")?;
@@ -195,25 +208,29 @@ pub(super) struct Lister {
     in_round: u32,
     /// Everything is not listed before, on behalf of a conference that cannot be listed by itself.
     everything_from: Instant,
+    chance: StdRng,
 }
 
 impl Lister {
     pub(super) fn new(node: Node) -> Self {
         let audit = Instant::now() + node.shared.settings.audit_every;
         let (postponed, listed) = (BTreeMap::new(), HashMap::new());
+        let chance = StdRng::seed_from_u64(node.shared.outside.seed());
         let everything_from = Instant::now();
-        Self { node, postponed, listed, audit, round: Vec::new(), in_round: 0, everything_from }
+        Self { node, postponed, listed, audit, round: Vec::new(), in_round: 0, everything_from, chance }
     }
 
     pub(super) async fn run(mut self) {
         let node = self.node.clone();
-        let mut failures = node.shared.settings.backoff();
+        let mut failures = node.shared.backoff();
         loop {
             let next = self.postponed.keys().next().map(|(at, _)| *at);
             let wanted = tokio::select! {
-                wanted = node.shared.look.wanted() => wanted,
+                // What has its time goes first: it is not kept from it by what is always wanted.
+                biased;
                 () = tokio::time::sleep_until(next.unwrap_or_else(Instant::now)), if next.is_some() => self.due(),
                 () = tokio::time::sleep_until(self.audit) => self.audit(),
+                wanted = node.shared.look.wanted() => wanted,
             };
             node.shared.commands.connected().await;
             if node.shared.connection.load(Ordering::Acquire) == 0 {
@@ -231,6 +248,9 @@ impl Lister {
             }
             if wanted.misnamed {
                 self.everything_if_not_just_done();
+            }
+            if wanted.unknown {
+                look_at_unknown(&node).await;
             }
             for conference in wanted.conferences {
                 self.one(conference).await;
@@ -253,7 +273,8 @@ impl Lister {
     /// The next conference in the round, and when the one after it is due. A round takes `audit_every`,
     /// however many conferences there are, unless the switch is slower.
     fn audit(&mut self) -> Wanted {
-        if self.round.is_empty() {
+        let begins = self.round.is_empty();
+        if begins {
             let (all, node) = (self.node.registry.conferences(), self.node.name());
             let here = all.iter().filter(|known| known.node == *node);
             self.round = here.map(|known| known.name.clone()).collect();
@@ -262,8 +283,8 @@ impl Lister {
             self.in_round = u32::try_from(self.round.len()).unwrap_or(u32::MAX);
         }
         let pause = self.node.shared.settings.audit_every / self.in_round.max(1);
-        self.audit = Instant::now() + pause.mul_f64(rand::rng().random_range(0.5..=1.5));
-        Wanted { conferences: self.round.pop().into_iter().collect(), ..Wanted::default() }
+        self.audit = Instant::now() + pause.mul_f64(self.chance.random_range(0.5..=1.5));
+        Wanted { unknown: begins, conferences: self.round.pop().into_iter().collect(), ..Wanted::default() }
     }
 
     fn postpone(&mut self, conference: Arc<str>, by: Duration) {

@@ -1,6 +1,6 @@
 //! What has to be listed: everything, or conferences where something was odd.
 
-use std::collections::HashSet;
+use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::sync::Notify;
@@ -21,7 +21,9 @@ pub(super) struct Wanted {
     pub(super) everything: bool,
     /// Some conference cannot be listed by its name: everything, if that was not done just before.
     pub(super) misnamed: bool,
-    pub(super) conferences: HashSet<Arc<str>>,
+    /// Conferences that nothing is known of.
+    pub(super) unknown: bool,
+    pub(super) conferences: BTreeSet<Arc<str>>,
 }
 
 impl Look {

@@ -4,6 +4,7 @@
 
 use super::dice::Dice;
 use super::events::Event;
+use super::switch::Which;
 use std::collections::VecDeque;
 use std::time::Duration;
 
@@ -49,6 +50,17 @@ impl<T> Disorder<T> {
 /// Says which events are lost.
 pub type Predicate = Box<dyn Fn(&Event) -> bool + Send>;
 
+/// A command that cuts connections.
+#[derive(Debug, Clone)]
+pub(crate) struct Trap {
+    pub(crate) part: String,
+    /// So many that hold it pass before.
+    pub(crate) passes: usize,
+    /// It is executed first, even if nobody hears the answer any more.
+    pub(crate) executed: bool,
+    pub(crate) which: Which,
+}
+
 /// What is wrong with a switch at present.
 #[derive(Default)]
 pub(crate) struct Faults {
@@ -57,11 +69,14 @@ pub(crate) struct Faults {
     pub(crate) dropped: usize,
     pub(crate) disorder: Option<Disorder<Event>>,
     pub(crate) delay: Duration,
+    /// A tenth of the answers comes up to so much later.
+    pub(crate) late: Option<(Duration, Dice)>,
+    pub(crate) traps: Vec<Trap>,
     pub(crate) garbage: VecDeque<Vec<u8>>,
     pub(crate) rude: bool,
     pub(crate) oversize: Option<usize>,
-    /// Every event comes twice.
-    pub(crate) repeat: bool,
+    /// That share of events comes twice.
+    pub(crate) repeat: Option<(f64, Dice)>,
     /// Answers wait until they are let go.
     pub(crate) held: bool,
     /// What a line must hold to be answered with other words, and not executed.
@@ -75,6 +90,31 @@ impl Faults {
         self.drop_next = self.drop_next.saturating_sub(1);
         self.dropped += usize::from(lost);
         lost
+    }
+
+    /// Whether this event comes once again.
+    pub(crate) fn repeats(&mut self) -> bool {
+        self.repeat.as_mut().is_some_and(|(share, dice)| dice.chance(*share))
+    }
+
+    /// How long an answer waits.
+    pub(crate) fn lateness(&mut self) -> Duration {
+        let late = self.late.as_mut().and_then(|(longest, dice)| {
+            dice.chance(0.1).then(|| longest.mul_f64(dice.below(1_000) as f64 / 1_000.0))
+        });
+        self.delay + late.unwrap_or_default()
+    }
+
+    /// The trap that a command falls into; each is used once.
+    pub(crate) fn trap(&mut self, text: &str) -> Option<Trap> {
+        let at = self.traps.iter().position(|trap| text.contains(trap.part.as_str()))?;
+        match self.traps.get_mut(at)? {
+            Trap { passes: 0, .. } => Some(self.traps.remove(at)),
+            trap => {
+                trap.passes -= 1;
+                None
+            }
+        }
     }
 
     /// The words that a command is answered with instead of being executed; each is used once.

@@ -3,6 +3,8 @@
 //! One lock holds the world and the list of connections; whoever changes the world also hands its events
 //! to the connections before letting go, so every client sees the same order. A driver task wakes when
 //! something is due in the world. Per connection there is one task (`connection`) and one bounded queue.
+//! Clients come over TCP or, to a switch in memory, by [`Switch::dial`]; then nothing but tokio's clock and
+//! the seed decides what happens.
 //!
 //! Call-in (parked calls told by `CHANNEL_PARK`, `sendmsg execute`) is not here yet: `sendmsg` only answers.
 
@@ -20,11 +22,12 @@ use super::events::Event;
 use super::faults::Faults;
 use super::session::Doorkeeper;
 use super::world::{World, WorldOptions};
-use connection::Connection;
+use connection::{Connection, Mode};
 use std::collections::{BTreeMap, VecDeque};
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use tokio::io::DuplexStream;
 use tokio::net::{TcpListener, TcpSocket};
 use tokio::sync::{Notify, watch};
 use tokio::task::JoinHandle;
@@ -65,7 +68,8 @@ impl Default for SwitchOptions {
 /// A running FreeSWITCH look-alike. It ends when it is dropped.
 pub struct Switch {
     shared: Arc<Shared>,
-    addr: SocketAddr,
+    /// `None`: in memory.
+    addr: Option<SocketAddr>,
     listener: Mutex<Option<JoinHandle<()>>>,
     driver: JoinHandle<()>,
 }
@@ -81,16 +85,24 @@ pub(crate) struct Shared {
     heartbeat: Option<Duration>,
 }
 
+/// Sees what is fired, before any fault.
+type Witness = Box<dyn FnMut(&Event) + Send>;
+
 pub(crate) struct State {
     pub(crate) world: World,
     pub(crate) keeper: Doorkeeper,
     pub(crate) faults: Faults,
     connections: BTreeMap<u64, Arc<Connection>>,
+    witness: Option<Witness>,
+    /// Whether a switch in memory takes clients in.
+    listening: bool,
     next_connection: u64,
     seen: VecDeque<Seen>,
     clock: Clock,
 }
 
+/// What waits in a connection in memory, in bytes: as much as in a socket.
+const PIPE: usize = 256 << 10;
 /// Commands remembered for [`Switch::commands`]; the oldest are forgotten.
 const REMEMBERED: usize = 100_000;
 
@@ -100,6 +112,28 @@ impl State {
             self.seen.pop_front();
         }
         self.seen.push_back(seen);
+    }
+
+    /// Tells connections what to do.
+    pub(crate) fn tell(&self, which: Which, mode: Mode) {
+        for connection in self.connections.values() {
+            let meant = match which {
+                Which::All => true,
+                Which::Events => connection.listens(),
+                Which::Commands => !connection.listens(),
+                Which::Only(id) => connection.id == id,
+            };
+            if meant {
+                // What is about to end cannot be called back.
+                connection.mode.send_if_modified(|before| {
+                    let lives = matches!(before, Mode::Run | Mode::Stall);
+                    if lives {
+                        *before = mode;
+                    }
+                    lives
+                });
+            }
+        }
     }
 
     /// Hands an event to those who listen to it.
@@ -119,10 +153,13 @@ impl State {
 
     /// An event, through the faults, to those who listen.
     fn send(&mut self, event: Event) {
+        if let Some(witness) = &mut self.witness {
+            witness(&event);
+        }
         if self.faults.loses(&event) {
             return;
         }
-        let again = self.faults.repeat.then(|| event.clone());
+        let again = self.faults.repeats().then(|| event.clone());
         for event in [Some(event), again].into_iter().flatten() {
             match &mut self.faults.disorder {
                 Some(disorder) => {
@@ -176,6 +213,7 @@ impl Shared {
             flush = held.then(|| flush.unwrap_or_else(|| Instant::now() + poll));
             let next = [due, beat, flush].into_iter().flatten().min();
             tokio::select! {
+                biased;
                 () = self.wake.notified() => continue,
                 () = sleep_until(next.unwrap_or_else(Instant::now)), if next.is_some() => {}
             }
@@ -214,30 +252,56 @@ impl Switch {
         world: World,
         clock: Clock,
     ) -> std::io::Result<Self> {
-        let keeper =
-            Doorkeeper { password: options.password.clone(), users: options.users.clone(), refuse: false };
-        let state = State {
-            clock,
-            world,
-            keeper,
-            faults: Faults::default(),
-            connections: BTreeMap::new(),
-            next_connection: 1,
-            seen: VecDeque::new(),
-        };
-        let shared = Arc::new(Shared {
-            state: Mutex::new(state),
-            wake: Notify::new(),
-            changes: watch::Sender::new(0),
-            queue: options.queue.max(1),
-            heartbeat: options.heartbeat,
-        });
         let listener = bind(options.listen)?;
         let addr = listener.local_addr()?;
+        let (shared, driver) = begin(options, world, clock);
         let accepting = tokio::spawn(accept(listener, Arc::clone(&shared)));
-        let driver = tokio::spawn(Arc::clone(&shared).drive());
-        Ok(Self { shared, addr, listener: Mutex::new(Some(accepting)), driver })
+        Ok(Self { shared, addr: Some(addr), listener: Mutex::new(Some(accepting)), driver })
     }
+
+    /// Starts a switch that listens nowhere: see [`dial`](Self::dial).
+    pub fn in_memory(options: SwitchOptions) -> Self {
+        let clock = Clock::running(options.world.started);
+        let world = World::new(options.world.clone());
+        let (shared, driver) = begin(options, world, clock);
+        Self { shared, addr: None, listener: Mutex::new(None), driver }
+    }
+
+    /// A client's end of a new connection in memory.
+    pub fn dial(&self) -> std::io::Result<DuplexStream> {
+        if !self.shared.lock().listening {
+            return Err(std::io::ErrorKind::ConnectionRefused.into());
+        }
+        let (client, server) = tokio::io::duplex(PIPE);
+        Connection::open(server, &self.shared);
+        Ok(client)
+    }
+}
+
+/// The heart of a switch, without a way to it.
+fn begin(options: SwitchOptions, world: World, clock: Clock) -> (Arc<Shared>, JoinHandle<()>) {
+    let keeper =
+        Doorkeeper { password: options.password.clone(), users: options.users.clone(), refuse: false };
+    let state = State {
+        clock,
+        world,
+        keeper,
+        faults: Faults::default(),
+        connections: BTreeMap::new(),
+        listening: true,
+        witness: None,
+        next_connection: 1,
+        seen: VecDeque::new(),
+    };
+    let shared = Arc::new(Shared {
+        state: Mutex::new(state),
+        wake: Notify::new(),
+        changes: watch::Sender::new(0),
+        queue: options.queue.max(1),
+        heartbeat: options.heartbeat,
+    });
+    let driver = tokio::spawn(Arc::clone(&shared).drive());
+    (shared, driver)
 }
 
 fn bind(addr: SocketAddr) -> std::io::Result<TcpListener> {

@@ -110,6 +110,25 @@ async fn a_command_connection_that_answers_nothing_is_made_anew() {
 }
 
 #[tokio::test]
+async fn a_reply_that_got_lost_does_not_shift_the_others_for_ever() {
+    let house = House::with(switch().await, |settings| settings.node.command_timeout_ms = 100);
+    house.followed().await;
+    house.switch.answer_garbage("");
+    assert_eq!(soon("its deadline", house.node.api("version")).await, Err(CommandError::Timeout));
+    soon("an answer that is its own", async {
+        loop {
+            match house.node.api("uuid_exists x").await {
+                Ok(reply) => break assert_eq!(reply, Reply::Printed("false".into())),
+                // Those before get the answers that are late, or have no connection for a moment.
+                Err(_) => tokio::task::yield_now().await,
+            }
+        }
+    })
+    .await;
+    assert_eq!(house.node.status().connections, 1, "the events were not disturbed");
+}
+
+#[tokio::test]
 async fn a_reply_that_nobody_asked_for_ends_the_connection_and_is_given_to_nobody() {
     let house = House::new().await;
     house.switch.answer_garbage(

@@ -189,6 +189,21 @@ async fn what_no_event_told_is_found_by_the_audit() {
 }
 
 #[tokio::test]
+async fn a_conference_of_which_every_event_was_lost_is_found_by_the_audit() {
+    let switch = crate::support::house::switch().await;
+    let house = House::with(switch, |settings| settings.audit_every = std::time::Duration::from_millis(300));
+    house.followed().await;
+    house.switch.drop_events_if(|event| event.action().is_some());
+    house.switch.join("daily", Caller::new("Ann", "2001")).unwrap();
+    house.agrees().await;
+    house.switch.join("weekly", Caller::new("Ben", "2002")).unwrap();
+    house.switch.join("two words", Caller::new("Cid", "2003")).unwrap();
+    settled(&house.switch).await;
+    house.agrees().await;
+    assert_eq!(house.node.status().connections, 1);
+}
+
+#[tokio::test]
 async fn a_conference_whose_name_cannot_be_said_is_audited_too() {
     let switch = crate::support::house::switch().await;
     let house = House::with(switch, |settings| settings.audit_every = std::time::Duration::from_millis(300));

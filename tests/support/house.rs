@@ -1,5 +1,6 @@
 //! A simulated switch, a node that follows it, and what both say of the same conferences.
 
+use std::collections::BTreeSet;
 use std::future::Future;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
@@ -151,10 +152,7 @@ impl House {
 
     /// What the registry and the switch do not agree on.
     pub fn difference(&self) -> Option<String> {
-        let (mut shown, mut truth) = (self.shown(), shown_by(&self.switch.truth()));
-        shown.sort();
-        truth.sort();
-        (shown != truth).then(|| format!("shown {shown:#?}\ntruth {truth:#?}"))
+        difference(&self.registry, self.node.name(), &self.switch)
     }
 
     /// Lists every conference that runs or is known, as somebody does who does not believe in events.
@@ -166,11 +164,6 @@ impl House {
         for name in names {
             soon("a list", self.node.list_conference(&name)).await.unwrap();
         }
-    }
-
-    fn shown(&self) -> Vec<Shown> {
-        let all = self.registry.conferences();
-        all.iter().filter(|conference| *conference.node == **self.node.name()).map(|c| shown(c)).collect()
     }
 
     /// The one conference of that name.
@@ -194,6 +187,29 @@ impl House {
     pub fn has(&self, conference: &str, call: &str, flag: Flag) -> bool {
         self.state(conference, call).is_some_and(|state| state.has(flag))
     }
+}
+
+/// What the registry says of a node's conferences and the switch does not, or the other way.
+pub fn difference(registry: &Registry, node: &str, switch: &Switch) -> Option<String> {
+    let all = registry.conferences();
+    let shown = rows(all.iter().filter(|c| &*c.node == node).map(|c| shown(c)));
+    let truth = rows(shown_by(&switch.truth()).into_iter());
+    let only = |these: &BTreeSet<Row>, those: &BTreeSet<Row>| {
+        these.difference(those).map(|row| format!("\n  {row:?}")).collect::<String>()
+    };
+    let text = || format!("only shown:{}\nonly true:{}", only(&shown, &truth), only(&truth, &shown));
+    (shown != truth).then(text)
+}
+
+/// One member of a conference, or the conference alone.
+type Row = (String, String, bool, Option<ShownMember>);
+
+fn rows(all: impl Iterator<Item = Shown>) -> BTreeSet<Row> {
+    all.flat_map(|(instance, name, locked, members)| {
+        let row = move |member| (instance.clone(), name.clone(), locked, member);
+        std::iter::once(None).chain(members.into_iter().map(Some)).map(row)
+    })
+    .collect()
 }
 
 /// A conference, comparable: its instance, name, lock and members.

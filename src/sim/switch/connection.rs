@@ -14,10 +14,36 @@ use bytes::Bytes;
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, DuplexStream};
 use tokio::net::TcpStream;
 use tokio::sync::{Notify, watch};
 use tokio::time::{Instant, sleep_until};
+
+/// What a client comes by.
+pub(crate) trait Line: AsyncRead + AsyncWrite + Send + Unpin + 'static {
+    /// Small answers leave at once.
+    fn prepare(&self) -> std::io::Result<()> {
+        Ok(())
+    }
+
+    /// When it is dropped, what is on its way is lost.
+    fn reset(&self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+impl Line for TcpStream {
+    fn prepare(&self) -> std::io::Result<()> {
+        self.set_nodelay(true)
+    }
+
+    fn reset(&self) -> std::io::Result<()> {
+        socket2::SockRef::from(self).set_linger(Some(Duration::ZERO))
+    }
+}
+
+/// A reset of it is an end: losing what is on its way is left to the network.
+impl Line for DuplexStream {}
 
 /// Bytes of events written at once.
 const BATCH: usize = 64 * 1024;
@@ -70,7 +96,7 @@ fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 
 impl Connection {
     /// Takes a new client in.
-    pub(crate) fn open(stream: TcpStream, shared: &Arc<Shared>) {
+    pub(crate) fn open<S: Line>(stream: S, shared: &Arc<Shared>) {
         let (mode, told) = watch::channel(Mode::Run);
         let connection = shared.act(|state, _| {
             let connection = Arc::new(Connection {
@@ -134,8 +160,8 @@ impl Connection {
     }
 }
 
-struct Client {
-    stream: TcpStream,
+struct Client<S> {
+    stream: S,
     told: watch::Receiver<Mode>,
     connection: Arc<Connection>,
     shared: Arc<Shared>,
@@ -146,9 +172,9 @@ struct Client {
     closing: bool,
 }
 
-impl Client {
+impl<S: Line> Client<S> {
     async fn run(&mut self) -> std::io::Result<()> {
-        self.stream.set_nodelay(true)?;
+        self.stream.prepare()?;
         let rude = self.shared.lock().faults.rude;
         if rude {
             return self.write(text::rude_rejection()).await;
@@ -156,8 +182,7 @@ impl Client {
         self.write(text::auth_request()).await?;
         while self.turn().await? {}
         if *self.told.borrow() == Mode::Reset {
-            socket2::SockRef::from(&self.stream).set_linger(Some(Duration::ZERO))?;
-            return Ok(());
+            return self.stream.reset();
         }
         self.stream.shutdown().await
     }
@@ -202,14 +227,23 @@ impl Client {
     fn execute(&mut self, request: &Request) {
         let (session, connection) = (&mut self.session, &self.connection);
         let (outcome, delay) = self.shared.act(|state, now| {
-            state.remember(Seen { connection: connection.id, text: request.text() });
+            let text = request.text();
+            let trap = state.faults.trap(&text);
+            state.remember(Seen { connection: connection.id, text });
+            if let Some(trap) = &trap {
+                state.tell(trap.which, Mode::Cut);
+            }
+            let cut = *connection.mode.borrow() != Mode::Run;
+            if cut && trap.is_some_and(|trap| !trap.executed) {
+                return (Outcome::default(), Duration::ZERO);
+            }
             let mut subscription = locked(&connection.subscription);
             let mut outcome = match state.faults.instead(&request.line) {
                 Some(frames) => Outcome { frames, close: false },
                 None => session.answer(request, &state.keeper, &mut subscription, &mut state.world, now),
             };
             outcome.frames = state.faults.spoil(outcome.frames);
-            (outcome, state.faults.delay)
+            (outcome, state.faults.lateness())
         });
         self.closing = outcome.close;
         self.replies.push_back((Instant::now() + delay, outcome.frames));
@@ -227,6 +261,7 @@ impl Client {
     /// Writes, unless the connection is cut meanwhile.
     async fn write(&mut self, bytes: Vec<u8>) -> std::io::Result<()> {
         tokio::select! {
+            biased;
             written = self.stream.write_all(&bytes) => written,
             _ = self.told.wait_for(|mode| matches!(mode, Mode::Cut | Mode::Reset)) => Ok(()),
         }

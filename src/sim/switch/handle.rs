@@ -2,8 +2,9 @@
 
 use super::connection::Mode;
 use super::{Shared, Switch, accept, bind};
+use crate::sim::dice::Dice;
 use crate::sim::events::Event;
-use crate::sim::faults::{Disorder, Predicate};
+use crate::sim::faults::{Disorder, Predicate, Trap};
 use crate::sim::world::{Caller, Rejected, RoomTruth, World};
 use std::net::SocketAddr;
 use std::sync::{Arc, PoisonError};
@@ -33,9 +34,9 @@ pub enum Which {
 
 /// People and truth.
 impl Switch {
-    /// Where it listens.
+    /// Where it listens; a switch in memory has no such place.
     pub fn addr(&self) -> SocketAddr {
-        self.addr
+        self.addr.unwrap_or(SocketAddr::from(([0, 0, 0, 0], 0)))
     }
 
     /// Somebody calls and enters a conference. Gives the call's id.
@@ -92,6 +93,12 @@ impl Switch {
     /// Events that wait for one client, and events it has lost because too many waited.
     pub fn queued(&self, connection: u64) -> (usize, usize) {
         self.shared.lock().connections.get(&connection).map_or((0, 0), |c| c.queued())
+    }
+
+    /// Has everything seen that is fired from now on, before any fault. It is called in the middle of the
+    /// switch's work and must not turn to it.
+    pub fn witness(&self, sees: impl FnMut(&Event) + Send + 'static) {
+        self.shared.lock().witness = Some(Box::new(sees));
     }
 
     /// Events lost by [`drop_events`](Self::drop_events) and [`drop_events_if`](Self::drop_events_if).
@@ -197,7 +204,27 @@ impl Switch {
 
     /// Every answer comes so much later. They do not wait for each other, as on a long line.
     pub fn delay_replies(&self, delay: Duration) {
-        self.shared.lock().faults.delay = delay;
+        let mut state = self.shared.lock();
+        state.faults.delay = delay;
+        state.faults.late = None;
+    }
+
+    /// Commands are executed at once; of their answers a tenth comes up to so much later, and the others on
+    /// that connection wait behind.
+    pub fn delay_some_replies(&self, longest: Duration, seed: u64) {
+        self.shared.lock().faults.late = Some((longest, Dice::new(seed)));
+    }
+
+    /// Connections are cut at a command that holds `part`, after so many others, once it has been executed or
+    /// before.
+    pub fn cut_at(&self, part: &str, passes: usize, executed: bool, which: Which) {
+        let trap = Trap { part: part.to_owned(), passes, executed, which };
+        self.shared.lock().faults.traps.push(trap);
+    }
+
+    /// Commands cut no more connections.
+    pub fn cut_no_more(&self) {
+        self.shared.lock().faults.traps.clear();
     }
 
     /// Commands are executed, but their answers wait until [`release_replies`](Self::release_replies).
@@ -217,7 +244,12 @@ impl Switch {
 
     /// Every event comes twice, or once again.
     pub fn repeat_events(&self, repeat: bool) {
-        self.shared.lock().faults.repeat = repeat;
+        self.shared.lock().faults.repeat = repeat.then(|| (1.0, Dice::new(1)));
+    }
+
+    /// That share of events comes twice.
+    pub fn repeat_some_events(&self, share: f64, seed: u64) {
+        self.shared.lock().faults.repeat = Some((share, Dice::new(seed)));
     }
 
     /// The next `api` command that holds `part` is not executed but answered with these words.
@@ -225,9 +257,11 @@ impl Switch {
         self.shared.lock().faults.instead.push((part.to_owned(), words.into()));
     }
 
-    /// Commands are executed again, whatever other words were wanted.
+    /// Commands are executed again and answered, whatever other words were wanted.
     pub fn answer_truly(&self) {
-        self.shared.lock().faults.instead.clear();
+        let mut state = self.shared.lock();
+        state.faults.instead.clear();
+        state.faults.garbage.clear();
     }
 
     /// The next command is answered with these bytes and nothing else.
@@ -257,6 +291,7 @@ impl Switch {
 
     /// New clients are refused by the operating system; those that are there stay.
     pub async fn stop_listening(&self) {
+        self.shared.lock().listening = false;
         let task = self.listener.lock().unwrap_or_else(PoisonError::into_inner).take();
         if let Some(task) = task {
             task.abort();
@@ -268,24 +303,16 @@ impl Switch {
     /// Listens again, on the same port.
     pub async fn listen_again(&self) -> std::io::Result<()> {
         self.stop_listening().await;
-        let task = tokio::spawn(accept(bind(self.addr)?, Arc::clone(&self.shared)));
-        *self.listener.lock().unwrap_or_else(PoisonError::into_inner) = Some(task);
+        if let Some(addr) = self.addr {
+            let task = tokio::spawn(accept(bind(addr)?, Arc::clone(&self.shared)));
+            *self.listener.lock().unwrap_or_else(PoisonError::into_inner) = Some(task);
+        }
+        self.shared.lock().listening = true;
         Ok(())
     }
 
     fn tell(&self, which: Which, mode: Mode) {
-        let state = self.shared.lock();
-        for connection in state.connections.values() {
-            let meant = match which {
-                Which::All => true,
-                Which::Events => connection.listens(),
-                Which::Commands => !connection.listens(),
-                Which::Only(id) => connection.id == id,
-            };
-            if meant {
-                connection.mode.send_replace(mode);
-            }
-        }
+        self.shared.lock().tell(which, mode);
     }
 }
 
