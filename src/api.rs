@@ -39,7 +39,7 @@ mod server;
 mod stream;
 
 pub use dispatch::Api;
-pub use envelope::Envelope;
+pub use envelope::{Envelope, parse_data};
 pub use error::ApiError;
 pub use limits::Limits;
 pub use request::{Query, Request};

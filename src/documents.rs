@@ -35,6 +35,23 @@ pub use transfer::imported;
 
 use crate::store::{AccountId, Clock, Store, StoreError, WriteError};
 
+/// From the body that is stored to the one that will be.
+type Change = dyn Fn(&Map<String, Value>) -> Result<Map<String, Value>, DocumentError> + Send + Sync;
+
+/// Does what takes its time with a large document where it delays nobody: the threads of the runtime read
+/// what switches tell.
+async fn aside<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, DocumentError> + Send + 'static,
+) -> Result<T, DocumentError> {
+    match tokio::task::spawn_blocking(work).await {
+        Ok(done) => done,
+        Err(error) => match error.try_into_panic() {
+            Ok(panic) => std::panic::resume_unwind(panic),
+            Err(error) => Err(StoreError::new(crate::store::StoreErrorKind::Closed, error).into()),
+        },
+    }
+}
+
 /// The documents of all accounts. Cheap to clone.
 #[derive(Debug, Clone)]
 pub struct Documents {
@@ -54,7 +71,7 @@ impl Documents {
     /// # Errors
     /// [`DocumentError::Invalid`], [`DocumentError::NumbersInUse`], [`DocumentError::Store`].
     pub async fn create(&self, account: &AccountId, data: Value) -> Result<Document, DocumentError> {
-        let body = intake::whole(data)?;
+        let body = aside(move || intake::whole(data)).await?;
         let document = Document::new(account.clone(), body, self.clock.gregorian_seconds());
         match self.store.create_document(&document.to_record()).await {
             Ok(()) => Ok(document),
@@ -116,8 +133,8 @@ impl Documents {
         data: Value,
         condition: &Condition,
     ) -> Result<Document, DocumentError> {
-        let body = intake::whole(data)?;
-        self.write(account, id, condition, |_| Ok(body.clone())).await
+        let body = aside(move || intake::whole(data)).await?;
+        self.write(account, id, condition, Arc::new(move |_| Ok(body.clone()))).await
     }
 
     /// Merges `data` into the document as RFC 7386 says: a `null` removes the key. Defaults are not
@@ -133,7 +150,7 @@ impl Documents {
         condition: &Condition,
     ) -> Result<Document, DocumentError> {
         let patch = intake::part(data)?;
-        self.write(account, id, condition, |current| intake::merged(current, &patch)).await
+        self.write(account, id, condition, Arc::new(move |current| intake::merged(current, &patch))).await
     }
 
     /// Deletes the document and answers it as it was.
@@ -194,14 +211,15 @@ impl Documents {
         account: &AccountId,
         id: &str,
         condition: &Condition,
-        change: impl Fn(&Map<String, Value>) -> Result<Map<String, Value>, DocumentError>,
+        change: Arc<Change>,
     ) -> Result<Document, DocumentError> {
         loop {
             let current = self.get(account, id).await?;
             condition.check(&current.revision)?;
-            let body = change(&current.body)?;
-            let next = current.followed_by(body, self.clock.gregorian_seconds());
-            match self.store.replace_document(&next.to_record(), &current.revision).await {
+            let (change, now) = (Arc::clone(&change), self.clock.gregorian_seconds());
+            let revision = current.revision.clone();
+            let next = aside(move || Ok(current.followed_by(change(&current.body)?, now))).await?;
+            match self.store.replace_document(&next.to_record(), &revision).await {
                 Ok(()) => return Ok(next),
                 Err(WriteError::Revision { .. }) => {}
                 Err(error) => return Err(DocumentError::of_write(error, id)),

@@ -69,14 +69,9 @@ impl Envelope {
     /// `data`, whatever is in it.
     ///
     /// # Errors
-    /// 400 `invalid_request`: there is none, or it cannot be kept: it is nested too deep, or has a key that
-    /// is reserved.
+    /// As [`parse_data`], or that there is none.
     pub fn data(&self) -> Result<Map<String, Value>, ApiError> {
-        match json::parse(self.raw()?.get().as_bytes()) {
-            Ok(Value::Object(data)) => Ok(data),
-            Ok(_) => Err(ApiError::invalid_request("`data` is no object")),
-            Err(error) => Err(ApiError::invalid_request(format!("`data` {error}"))),
-        }
+        parse_data(self.raw()?)
     }
 
     /// The keys of `data` that a type names, and no others.
@@ -88,8 +83,20 @@ impl Envelope {
             .map_err(|error| ApiError::invalid_request(format!("`data`: {error}")))
     }
 
-    fn raw(&self) -> Result<&RawValue, ApiError> {
+    pub(super) fn raw(&self) -> Result<&RawValue, ApiError> {
         self.data.as_deref().ok_or_else(no_data)
+    }
+}
+
+/// Parses `data`, whatever is in it.
+///
+/// # Errors
+/// 400 `invalid_request`: it cannot be kept, because it is nested too deep or has a key that is reserved.
+pub fn parse_data(data: &RawValue) -> Result<Map<String, Value>, ApiError> {
+    match json::parse(data.get().as_bytes()) {
+        Ok(Value::Object(data)) => Ok(data),
+        Ok(_) => Err(ApiError::invalid_request("`data` is no object")),
+        Err(error) => Err(ApiError::invalid_request(format!("`data` {error}"))),
     }
 }
 

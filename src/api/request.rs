@@ -10,6 +10,7 @@ use http::{HeaderMap, HeaderName, Method};
 use hyper::upgrade::OnUpgrade;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
+use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 
 use super::envelope::no_data;
@@ -94,6 +95,14 @@ impl Request {
     /// 400 `invalid_request`: no body, no `data` in it, or one that cannot be kept.
     pub fn data(&self) -> Result<Map<String, Value>, ApiError> {
         self.envelope.as_ref().ok_or_else(no_data)?.data()
+    }
+
+    /// The envelope's `data` as it was sent, for [`super::parse_data`] later.
+    ///
+    /// # Errors
+    /// 400 `invalid_request`: no body, or no `data` in it.
+    pub fn data_text(&self) -> Result<Box<RawValue>, ApiError> {
+        Ok(self.envelope.as_ref().ok_or_else(no_data)?.raw()?.to_owned())
     }
 
     /// The keys of the envelope's `data` that a type names, and no others.

@@ -31,6 +31,8 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use super::{ApiError, Router, health};
+use tokio::sync::Semaphore;
+
 use crate::auth::{AccountId, AuthError, Guard};
 use crate::config;
 use crate::documents::{DocumentError, Documents};
@@ -38,6 +40,7 @@ use crate::registry::Registry;
 use crate::store::{Store, StoreError};
 use crate::switchboard::Switchboard;
 
+pub use conferences::DOCUMENT_TURNS;
 pub use gate::Caller;
 pub use owners::Owners;
 
@@ -49,6 +52,8 @@ pub struct Context {
     pub switchboard: Switchboard,
     /// Conference documents.
     pub documents: Documents,
+    /// Who may parse and write one just now.
+    pub document_turns: Semaphore,
     /// Tokens and keys.
     pub guard: Guard,
     /// Asked whether it answers.

@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::sync::Semaphore;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
@@ -77,6 +78,7 @@ impl Daemon {
             registry,
             switchboard,
             documents: Documents::new(store.clone(), clock.clone()),
+            document_turns: Semaphore::new(resources::DOCUMENT_TURNS),
             guard: Guard::new(Authenticator::with_clocks(store.clone(), clock, monotonic)),
             store: store.clone(),
             default_account,

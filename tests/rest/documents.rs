@@ -394,3 +394,46 @@ async fn the_documents_of_two_accounts_do_not_meet() {
     assert_eq!(ids(stranger.get("conferences").await), [json!(theirs)]);
     assert_eq!(owner.account, ACCOUNT);
 }
+
+#[tokio::test]
+async fn a_condition_that_is_no_text_is_one_that_does_not_hold() {
+    let house = House::start().await;
+    let owner = house.owner().await;
+    let id = owner.create(json!({ "name": "a" })).await;
+    let tag = owner.get(&path(&id)).await.header("etag").expect("an ETag").to_owned();
+    let strange = [&b"\"1-stal\xe9\""[..], b"W/\"x\", \"\xc3\xa9\"", b"\xff"];
+    for method in [Method::POST, Method::PATCH, Method::DELETE] {
+        for value in strange {
+            let call = owner.ask(method.clone(), &path(&id)).json(&json!({ "data": { "name": "b" } }));
+            call.header_bytes("if-match", value).send().await.refused(412, "precondition_failed");
+        }
+    }
+    // Beside one that holds it does no harm.
+    let both = [tag.as_bytes(), b", \"\xe9\""].concat();
+    let call = owner.ask(Method::PATCH, &path(&id)).json(&json!({ "data": { "name": "b" } }));
+    assert_eq!(call.header_bytes("if-match", &both).send().await.ok()["name"], "b");
+}
+
+#[tokio::test]
+async fn a_text_that_is_far_longer_than_any_document_is_refused_before_it_is_parsed() {
+    let house = House::start().await;
+    let owner = house.owner().await;
+    let spaces = format!("{{\"data\":{{\"name\":\"a\"{}}}}}", " ".repeat(600_000));
+    let call = owner.ask(Method::PUT, "conferences").json(&Value::Null).body(spaces);
+    assert_eq!(call.send().await.refused(413, "request_entity_too_large")["max_bytes"], 4 * 128 * 1024);
+    let within = format!("{{\"data\":{{\"name\":\"a\"{}}}}}", " ".repeat(400_000));
+    let call = owner.ask(Method::PUT, "conferences").json(&Value::Null).body(within);
+    assert_eq!(call.send().await.created()["name"], "a");
+}
+
+#[tokio::test]
+async fn many_writes_of_large_documents_at_once_all_have_their_turn() {
+    let house = House::start().await;
+    let owner = house.owner().await;
+    let body = json!({ "custom": vec![0; 20_000] });
+    let writes = (0..60).map(|_| owner.put("conferences", body.clone()));
+    for made in futures_util::future::join_all(writes).await {
+        made.created();
+    }
+    assert_eq!(owner.get("conferences?paginate=false").await.ok().as_array().map(Vec::len), Some(60));
+}

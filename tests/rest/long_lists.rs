@@ -85,3 +85,28 @@ async fn a_whole_list_takes_a_few_pages_of_memory_however_long_it_is() {
     assert!(page.body.len() < 8 << 20 && page.json()["next_start_key"].is_string(), "{}", page.body.len());
     drop(readers);
 }
+
+#[tokio::test]
+async fn who_shuts_his_side_down_after_the_request_hears_the_answer() {
+    let site = Site::new().await;
+    let (_daemon, address) = site.serving().await;
+    let owner = site.owner(address).await;
+    let token = owner.token.clone().expect("a token");
+    let body = r#"{"data":{"name":"half"}}"#;
+    let path = format!("/v2/accounts/{ACCOUNT}/conferences");
+    for (method, path, body, status) in [
+        ("PUT", path.as_str(), body, "201 Created"),
+        ("GET", path.as_str(), "", "200 OK"),
+        ("GET", &format!("{path}?paginate=false"), "", "200 OK"),
+    ] {
+        let mut stream = TcpStream::connect(address).await.expect("a connection");
+        let head = format!("{method} {path} HTTP/1.1\r\nhost: test\r\nx-auth-token: {token}\r\n");
+        let request = format!("{head}content-length: {}\r\n\r\n{body}", body.len());
+        stream.write_all(request.as_bytes()).await.expect("asked");
+        stream.shutdown().await.expect("no more to say");
+        let mut answer = String::new();
+        let heard = stream.read_to_string(&mut answer);
+        tokio::time::timeout(crate::client::PATIENCE, heard).await.expect("an end").expect("an answer");
+        assert!(answer.starts_with(&format!("HTTP/1.1 {status}")) && answer.contains("half"), "{answer:?}");
+    }
+}

@@ -137,6 +137,12 @@ impl Call {
         self
     }
 
+    /// A header that need not be text.
+    pub fn header_bytes(mut self, name: &'static str, value: &[u8]) -> Self {
+        self.headers.insert(name, http::HeaderValue::from_bytes(value).expect("a header"));
+        self
+    }
+
     pub fn without(mut self, name: &'static str) -> Self {
         self.headers.remove(name);
         self

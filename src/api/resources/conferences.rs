@@ -11,12 +11,13 @@ use futures_util::stream::{self, StreamExt};
 use http::Method;
 use serde_json::Value;
 use serde_json::value::RawValue;
+use tokio::sync::SemaphorePermit;
 
 use super::view::{Realtime, with_sequence};
 use super::whose::Found;
 use super::{Caller, Context};
-use crate::api::{Access, ApiError, Items, Page, Query, Request, Response, Route};
-use crate::documents::{Condition, Document, DocumentQuery};
+use crate::api::{Access, ApiError, Items, Page, Query, Request, Response, Route, parse_data};
+use crate::documents::{Condition, Document, DocumentQuery, MAX_BYTES};
 use crate::model::Moment;
 
 const LIST: &str = "/v2/accounts/{A}/conferences";
@@ -28,6 +29,10 @@ const PAGE: u32 = 50;
 const LARGEST_PAGE: u32 = 500;
 /// The filters there are, each with an index of its own.
 const FILTERS: [&str; 2] = ["filter_name", "filter_owner_id"];
+/// No text of a document is longer, with whatever spaces and escapes: four times what is kept.
+const MOST_TEXT: usize = 4 * MAX_BYTES;
+/// So many documents are parsed and written at a time.
+pub const DOCUMENT_TURNS: usize = 16;
 /// What the key of an ad-hoc conference begins with: no id of a document does.
 const AD_HOC: char = '~';
 
@@ -178,8 +183,24 @@ fn is_a_filter(key: &str) -> bool {
     key.starts_with("filter_") || others.contains(&key)
 }
 
+impl Context {
+    /// The document in a request, parsed where it delays nobody, and the turn to write it.
+    ///
+    /// Parsed, a document may take a hundred times the memory of its text until it is written: so many at a
+    /// time, the others wait with their texts.
+    async fn document_of(&self, request: &Request) -> Result<(SemaphorePermit<'_>, Value), ApiError> {
+        let turn = self.document_turns.acquire().await.map_err(ApiError::internal)?;
+        let data = request.data_text()?;
+        if data.get().len() > MOST_TEXT {
+            return Err(ApiError::body_too_large(MOST_TEXT));
+        }
+        let parsed = tokio::task::spawn_blocking(move || parse_data(&data)).await;
+        Ok((turn, Value::Object(parsed.map_err(ApiError::internal)??)))
+    }
+}
+
 async fn create(context: Arc<Context>, caller: Caller, request: Request) -> Result<Response, ApiError> {
-    let data = Value::Object(request.data()?);
+    let (_turn, data) = context.document_of(&request).await?;
     let document = context.documents.create(caller.account()?, data).await?;
     answer(&context, document, Response::created)
 }
@@ -197,14 +218,14 @@ async fn get(context: Arc<Context>, caller: Caller, request: Request) -> Result<
 }
 
 async fn replace(context: Arc<Context>, caller: Caller, request: Request) -> Result<Response, ApiError> {
-    let data = Value::Object(request.data()?);
+    let (_turn, data) = context.document_of(&request).await?;
     let (id, condition) = (request.param("C")?, condition(&request));
     let document = context.documents.replace(caller.account()?, id, data, &condition).await?;
     answer(&context, document, Response::ok)
 }
 
 async fn patch(context: Arc<Context>, caller: Caller, request: Request) -> Result<Response, ApiError> {
-    let data = Value::Object(request.data()?);
+    let (_turn, data) = context.document_of(&request).await?;
     let (id, condition) = (request.param("C")?, condition(&request));
     let document = context.documents.patch(caller.account()?, id, data, &condition).await?;
     answer(&context, document, Response::ok)
