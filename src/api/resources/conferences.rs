@@ -32,7 +32,7 @@ const FILTERS: [&str; 2] = ["filter_name", "filter_owner_id"];
 /// No text of a document is longer, with whatever spaces and escapes: four times what is kept.
 const MOST_TEXT: usize = 4 * MAX_BYTES;
 /// So many documents are parsed and written at a time.
-pub const DOCUMENT_TURNS: usize = 16;
+pub const DOCUMENT_TURNS: usize = 4;
 /// What the key of an ad-hoc conference begins with: no id of a document does.
 const AD_HOC: char = '~';
 
