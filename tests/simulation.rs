@@ -127,7 +127,7 @@ fn worlds_of_thousands_come_to_rest_too() {
 
 /// Before and after the login, in the middle of a frame, between a fence and the list.
 #[test]
-fn a_connection_may_break_after_any_byte_of_the_first_exchange() {
+fn a_connection_may_break_anywhere_in_the_first_exchange() {
     for connection in [1, 2] {
         for bytes in (0..3_000).step_by(23) {
             let broke = run::run_broken(connection, bytes)

@@ -4,7 +4,7 @@ set -eu
 cd "$(dirname "$0")/../.."
 
 sh tests/run.sh
-# Random days of a switch and its node; a seed that fails is printed and replays with CONVENED_TEST_SEED.
-CONVENED_TEST_SEEDS=10000 cargo test --locked --test simulation -- --nocapture
 # kill -9 while four clients write, on SQLite and on PostgreSQL.
 CONVENED_TEST_KILLS=100 cargo test --locked --test process_killed -- --nocapture
+# Random days of a switch and its node; a seed that fails is printed and replays with CONVENED_TEST_SEED.
+CONVENED_TEST_SEEDS=10000 cargo test --locked --test simulation -- --nocapture
