@@ -107,12 +107,30 @@ async fn compare(
 pub(super) async fn list_conference(node: &Node, name: &str) -> Result<Reconciled, ListError> {
     let taken = take(node, &format!("conference {} json_list compact", conference_word(name)?)).await?;
     let listed = match taken.reply {
-        Reply::Printed(printed) if printed.starts_with(b"-ERR Conference ") => Vec::new(),
-        Reply::Printed(printed) => parse(node, printed).await?,
+        Reply::Printed(printed) if printed.starts_with(b"-ERR Conference ") => none_of(name, &printed)?,
+        Reply::Printed(printed) => only_of(name, parse(node, printed).await?)?,
         Reply::TooLarge { length, limit } => return Err(ListError::TooLarge { length, limit }),
         Reply::Replied(headers) => return Err(ListError::Refused(headers.reply_text().into_owned())),
     };
     compare(node, Some(name), (taken.mark, taken.connection), listed, false).await
+}
+
+/// That a conference does not run is believed only if the answer names it (conference_api.c): anything else
+/// is the answer to something else, and would end a conference that goes on.
+fn none_of(name: &str, printed: &[u8]) -> Result<Vec<ListedConference>, ListError> {
+    let printed = String::from_utf8_lossy(printed);
+    match printed.trim_end() == format!("-ERR Conference {name} not found") {
+        true => Ok(Vec::new()),
+        false => Err(ListError::Refused(printed.trim_end().to_owned())),
+    }
+}
+
+/// Likewise a list must be one of that name.
+fn only_of(name: &str, listed: Vec<ListedConference>) -> Result<Vec<ListedConference>, ListError> {
+    match listed.iter().find(|conference| conference.name != name) {
+        Some(other) => Err(ListError::Refused(format!("the list of another conference: {}", other.name))),
+        None => Ok(listed),
+    }
 }
 
 /// Lists everything; if that is too long, one conference after another.
