@@ -23,8 +23,9 @@ use super::failure::{sqlstate, store_error};
 use super::outage::Outage;
 use super::{PostgresSettings, open};
 
-/// A connection that was not used for so long is asked whether it still lives before it is used.
-const IDLE: Duration = Duration::from_millis(100);
+/// A connection that was not used for so long is asked whether it still lives before it is used. No server
+/// is started anew in less.
+const IDLE: Duration = Duration::from_millis(10);
 
 /// All connections of this process.
 #[derive(Debug)]
