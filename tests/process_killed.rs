@@ -11,6 +11,7 @@ mod postgres;
 mod process;
 
 use std::collections::HashMap;
+use std::net::SocketAddr;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
@@ -49,7 +50,7 @@ async fn kill_again_and_again(site: &Site) {
     let mut acknowledged = 0;
     for round in 0..kills {
         let (daemon, address) = site.serving().await;
-        let rest = Rest::new(address, ACCOUNT, Some(&token));
+        let rest = ready(address, &token).await;
         look_at_all(&rest, &known).await;
         let count = Arc::new(AtomicUsize::new(0));
         let writers: Vec<_> = (0..WRITERS)
@@ -70,12 +71,19 @@ async fn kill_again_and_again(site: &Site) {
         acknowledged += count.load(Ordering::SeqCst);
     }
     let (daemon, address) = site.serving().await;
-    let rest = Rest::new(address, ACCOUNT, Some(&token));
+    let rest = ready(address, &token).await;
     look_at_all(&rest, &known).await;
     look_at_the_list(&rest, &known).await;
     daemon.signal("TERM").await;
     assert_eq!(daemon.ended().await.code, Some(0));
     println!("{kills} kills, {acknowledged} acknowledged writes");
+}
+
+/// A client, once it is known what runs: before, what has no document may be a conference of that name.
+async fn ready(address: SocketAddr, token: &str) -> Rest {
+    let rest = Rest::new(address, ACCOUNT, Some(token));
+    rest.until("/readyz", |answer| answer.status == StatusCode::OK).await;
+    rest
 }
 
 /// Documents by their names, which the writers give and which are used once.
