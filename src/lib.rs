@@ -9,7 +9,7 @@
 //!      ▲                                   │ ▲
 //!      └──commands── node ◀── switchboard ◀── api          (reads only)
 //!                                              │
-//!                                          documents ── store (SQLite)
+//!                                          documents ── store (SQLite, PostgreSQL)
 //! ```
 
 pub mod api;
