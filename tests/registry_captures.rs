@@ -119,7 +119,8 @@ fn fold(
                 if lists > 0 || !late {
                     assert_eq!(shown_by(registry), listed_in(&listed), "{name}: list {lists}");
                 } else {
-                    writer.reconcile(Scope::Node, &listed, writer.mark(0), at(start + n as u64 * 10));
+                    let now = at(start + n as u64 * 10);
+                    writer.reconcile(Scope::Node, &listed, writer.mark(0, now), now);
                     assert_eq!(shown_by(registry), listed_in(&listed), "{name}: after the first list");
                 }
                 writer.check().unwrap();

@@ -54,6 +54,11 @@ impl Command {
         Self::with_headers(&format!("api {line}"), &[])
     }
 
+    /// Whether it is answered by what it printed (`api/response`), unless it is not allowed.
+    pub fn is_api(&self) -> bool {
+        self.wire.starts_with(b"api ")
+    }
+
     /// `line` and headers below it: `sendevent CUSTOM`, `bgapi` with a `Job-UUID`.
     pub fn with_headers(line: &str, headers: &[(&str, &str)]) -> Result<Self, Forbidden> {
         let mut wire = BytesMut::with_capacity(line.len() + 2);

@@ -5,11 +5,12 @@
 //! when it comes, and not handed to the next one.
 
 use std::collections::VecDeque;
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::sync::{mpsc, oneshot, watch};
+use tokio::sync::{Notify, mpsc, oneshot, watch};
 use tokio::time::Instant;
 use tokio_util::codec::Decoder as _;
 
@@ -57,7 +58,11 @@ impl Reply {
                 return Err(Lost::Closed(Some(String::from_utf8_lossy(first).into_owned())));
             }
             Frame::AuthRequest => return Err(Lost::Protocol("auth/request after the login".into())),
-            Frame::Event(_) | Frame::Other(_) | Frame::TooLarge { .. } => return Ok(None),
+            Frame::Other(headers) => {
+                let kind = headers.get("Content-Type").unwrap_or_default();
+                return Err(Lost::Protocol(format!("something that is no answer: Content-Type {kind:?}")));
+            }
+            Frame::Event(_) | Frame::TooLarge { .. } => return Ok(None),
         }))
     }
 
@@ -98,6 +103,7 @@ struct Request {
 pub(super) struct Commands {
     requests: mpsc::Sender<Request>,
     connected: watch::Receiver<bool>,
+    doubted: Arc<Notify>,
 }
 
 impl std::fmt::Debug for Request {
@@ -111,7 +117,8 @@ impl Commands {
     pub(super) fn new() -> (Self, Pipeline) {
         let (requests, waiting) = mpsc::channel(WAITING);
         let (connection, connected) = watch::channel(false);
-        (Self { requests, connected }, Pipeline { waiting, connection })
+        let doubted = Arc::new(Notify::new());
+        (Self { requests, connected, doubted: doubted.clone() }, Pipeline { waiting, connection, doubted })
     }
 
     pub(super) fn is_connected(&self) -> bool {
@@ -123,6 +130,12 @@ impl Commands {
         let mut connected = self.connected.clone();
         // An error means that the task has ended; then nobody waits for long.
         let _ = connected.wait_for(|connected| *connected).await;
+    }
+
+    /// The answers are those of other commands: the connection is made anew, and who waits learns that
+    /// the outcome is unknown.
+    pub(super) fn doubt(&self) {
+        self.doubted.notify_waiters();
     }
 
     /// Sends a command and waits for its reply.
@@ -144,6 +157,7 @@ impl Commands {
 pub(super) struct Pipeline {
     waiting: mpsc::Receiver<Request>,
     connection: watch::Sender<bool>,
+    doubted: Arc<Notify>,
 }
 
 impl Pipeline {
@@ -198,6 +212,11 @@ impl Pipeline {
         let mut to_send = BytesMut::new();
         // A reply that has got lost shifts all that follow: each of them comes too late, for ever.
         let mut timely = Instant::now();
+        let doubted = self.doubted.clone();
+        let doubted = doubted.notified();
+        tokio::pin!(doubted);
+        // Doubts of the connection before do not count.
+        doubted.as_mut().enable();
         loop {
             let stuck = (!in_flight.is_empty()).then(|| timely + stuck_after);
             // What is bounded goes first, so that nothing is kept from its turn.
@@ -205,6 +224,9 @@ impl Pipeline {
                 biased;
                 () = tokio::time::sleep_until(stuck.unwrap_or_else(Instant::now)), if stuck.is_some() => {
                     return Lost::Stuck(stuck_after);
+                }
+                () = doubted.as_mut() => {
+                    return Lost::Protocol("commands get the answers of others".into());
                 }
                 written = writer.write_buf(&mut to_send), if !to_send.is_empty() => {
                     if let Err(error) = written {
@@ -247,6 +269,8 @@ impl Pipeline {
 }
 
 struct InFlight {
+    /// An `api` command: only such a one prints something.
+    prints: bool,
     reply: oneshot::Sender<Result<Reply, CommandError>>,
 }
 
@@ -259,7 +283,7 @@ fn refuse(request: Request) {
 fn take(request: Request, to_send: &mut BytesMut, in_flight: &mut VecDeque<InFlight>) {
     if !request.reply.is_closed() {
         to_send.extend_from_slice(request.command.wire());
-        in_flight.push_back(InFlight { reply: request.reply });
+        in_flight.push_back(InFlight { prints: request.command.is_api(), reply: request.reply });
     }
 }
 
@@ -267,7 +291,16 @@ fn take(request: Request, to_send: &mut BytesMut, in_flight: &mut VecDeque<InFli
 fn answer(frame: Frame, in_flight: &mut VecDeque<InFlight>) -> Result<bool, Lost> {
     let Some(reply) = Reply::of(frame)? else { return Ok(false) };
     match in_flight.pop_front() {
+        // An answer has got lost, and each that follows would go to the wrong one.
+        Some(command) if !command.prints && matches!(reply, Reply::Printed(_)) => {
+            Err(Lost::Protocol(format!("the answer of another command: {}", shortened(&reply.text()))))
+        }
         Some(command) => Ok(command.reply.send(Ok(reply)).is_ok()),
-        None => Err(Lost::Protocol(format!("a reply that nobody asked for: {}", reply.text()))),
+        None => Err(Lost::Protocol(format!("a reply that nobody asked for: {}", shortened(&reply.text())))),
     }
+}
+
+/// So much of an answer that a log line can hold it.
+fn shortened(text: &str) -> String {
+    text.chars().take(120).collect()
 }

@@ -75,6 +75,11 @@ impl Fences {
         let _ = self.unseen.try_send(since);
     }
 
+    /// A name that no conference has.
+    pub(super) fn nobody(&self) -> String {
+        format!("nobody-{}-{}", self.daemon, self.next.fetch_add(1, Ordering::Relaxed))
+    }
+
     fn waiting(&self) -> MutexGuard<'_, BTreeMap<String, oneshot::Sender<Mark>>> {
         self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
     }

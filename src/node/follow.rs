@@ -253,7 +253,7 @@ impl<P: Publish> Follower<P> {
         let is_fence = fields.get(1).is_some_and(|subclass| subclass.bytes() == SUBCLASS.as_bytes());
         if is_fence && let Some(id) = fields.get(2) {
             let sequence = fields.get(3).and_then(Value::number).unwrap_or(0);
-            self.shared.fences.seen(&id.text(), self.writer.mark(sequence));
+            self.shared.fences.seen(&id.text(), self.writer.mark(sequence, now));
         }
     }
 

@@ -47,6 +47,9 @@ pub enum ListError {
     /// The conference cannot be asked for.
     #[error(transparent)]
     Unaddressable(#[from] Unaddressable),
+    /// It is the answer to something else, by what it names.
+    #[error("the answer names something else: {0}")]
+    Another(String),
     /// FreeSWITCH does not give it.
     #[error("FreeSWITCH gives no list: {0}")]
     Refused(String),
@@ -105,6 +108,25 @@ async fn compare(
 
 /// Lists one conference. That there is none of that name is a list too: an empty one.
 pub(super) async fn list_conference(node: &Node, name: &str) -> Result<Reconciled, ListError> {
+    let listed = list_of(node, name).await;
+    if let Err(ListError::Another(_)) = listed {
+        verify_answers(node).await;
+    }
+    listed
+}
+
+/// Has the command connection made anew if a question that only one answer fits to gets another one.
+async fn verify_answers(node: &Node) {
+    let nobody = node.shared.fences.nobody();
+    // Without an answer there is nothing to judge by; the pipeline itself sees to that.
+    if let Ok(reply) = node.api(&format!("conference {nobody} json_list compact")).await
+        && reply.text().trim_end() != format!("-ERR Conference {nobody} not found")
+    {
+        node.shared.commands.doubt();
+    }
+}
+
+async fn list_of(node: &Node, name: &str) -> Result<Reconciled, ListError> {
     let taken = take(node, &format!("conference {} json_list compact", conference_word(name)?)).await?;
     let listed = match taken.reply {
         Reply::Printed(printed) if printed.starts_with(b"-ERR Conference ") => none_of(name, &printed)?,
@@ -121,14 +143,14 @@ fn none_of(name: &str, printed: &[u8]) -> Result<Vec<ListedConference>, ListErro
     let printed = String::from_utf8_lossy(printed);
     match printed.trim_end() == format!("-ERR Conference {name} not found") {
         true => Ok(Vec::new()),
-        false => Err(ListError::Refused(printed.trim_end().to_owned())),
+        false => Err(ListError::Another(printed.trim_end().to_owned())),
     }
 }
 
 /// Likewise a list must be one of that name.
 fn only_of(name: &str, listed: Vec<ListedConference>) -> Result<Vec<ListedConference>, ListError> {
     match listed.iter().find(|conference| conference.name != name) {
-        Some(other) => Err(ListError::Refused(format!("the list of another conference: {}", other.name))),
+        Some(other) => Err(ListError::Another(format!("the list of {}", other.name))),
         None => Ok(listed),
     }
 }
@@ -226,6 +248,8 @@ pub(super) struct Lister {
     in_round: u32,
     /// Everything is not listed before, on behalf of a conference that cannot be listed by itself.
     everything_from: Instant,
+    /// There is such a conference.
+    everything_wanted: bool,
     chance: StdRng,
 }
 
@@ -235,7 +259,19 @@ impl Lister {
         let (postponed, listed) = (BTreeMap::new(), HashMap::new());
         let chance = StdRng::seed_from_u64(node.shared.outside.seed());
         let everything_from = Instant::now();
-        Self { node, postponed, listed, audit, round: Vec::new(), in_round: 0, everything_from, chance }
+        let everything_wanted = false;
+        let round = Vec::new();
+        Self {
+            node,
+            postponed,
+            listed,
+            audit,
+            round,
+            in_round: 0,
+            everything_from,
+            everything_wanted,
+            chance,
+        }
     }
 
     pub(super) async fn run(mut self) {
@@ -248,6 +284,11 @@ impl Lister {
                 biased;
                 () = tokio::time::sleep_until(next.unwrap_or_else(Instant::now)), if next.is_some() => self.due(),
                 () = tokio::time::sleep_until(self.audit) => self.audit(),
+                () = tokio::time::sleep_until(self.everything_from), if self.everything_wanted => {
+                    // When there are no events everything is asked for anyway, later.
+                    self.everything_wanted = false;
+                    Wanted { everything: true, ..Wanted::default() }
+                }
                 wanted = node.shared.look.wanted() => wanted,
             };
             node.shared.commands.connected().await;
@@ -264,9 +305,9 @@ impl Lister {
                 }
                 continue;
             }
-            if wanted.misnamed {
-                self.everything_if_not_just_done();
-            }
+            // What cannot be asked for by its name is found by listing everything, but not more often than
+            // conferences are audited: one that is about to end is in no list and goes on telling of itself.
+            self.everything_wanted |= wanted.misnamed;
             if wanted.unknown {
                 look_at_unknown(&node).await;
             }
@@ -309,20 +350,13 @@ impl Lister {
         self.postponed.insert((Instant::now() + by, conference), ());
     }
 
-    /// What cannot be asked for by its name is found by listing everything, but not more often than conferences
-    /// are audited: one that is about to end is in no list and goes on telling of itself.
-    fn everything_if_not_just_done(&self) {
-        if Instant::now() >= self.everything_from {
-            self.node.shared.look.at_everything();
-        }
-    }
-
     async fn everything(&mut self) -> bool {
         let began = Instant::now();
         let name = self.node.name().clone();
         match list_everything(&self.node).await {
             Ok(result) => {
                 self.everything_from = Instant::now() + self.node.shared.settings.audit_every;
+                self.everything_wanted = false;
                 self.postponed.clear();
                 for conference in result.unsure {
                     self.postpone(conference, LOOK_AGAIN);
@@ -376,9 +410,7 @@ impl Lister {
                 }
             }
             Err(ListError::Command(_) | ListError::Superseded) => self.postpone(conference, LOOK_AGAIN),
-            Err(ListError::Unaddressable(_)) => {
-                self.everything_if_not_just_done();
-            }
+            Err(ListError::Unaddressable(_)) => self.everything_wanted = true,
             Err(error) => {
                 tracing::warn!(node = &*node, conference = &*conference, "cannot be listed: {error}")
             }

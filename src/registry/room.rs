@@ -9,16 +9,15 @@
 //! * A list judges only what no event has touched since the fence before it, and removes nobody who
 //!   joined a moment ago: FreeSWITCH tells of a member before it links him into its list.
 
+mod reconcile;
+
 use std::sync::Arc;
 
 use super::Map;
 use super::change::{Change, ChangeKind, Publish, Reason};
 use super::conference::{Conference, Participant, Participants};
-use super::writer::{Mark, Odd};
-use crate::model::{
-    AccountTag, ConferenceEvent, EventKind, Flag, ListedConference, ListedMember, MemberFacts, MemberState,
-    Moment,
-};
+use super::writer::Odd;
+use crate::model::{AccountTag, ConferenceEvent, EventKind, Flag, MemberFacts, MemberState, Moment};
 
 /// How long a list may miss somebody who has joined.
 const LINKED_WITHIN_MS: u64 = 2_000;
@@ -390,91 +389,6 @@ impl Room {
         }
     }
 
-    /// Compares with the switch's own list. Gives the number of differences that were repaired, and
-    /// whether the list may have missed somebody who has just joined.
-    pub(super) fn reconcile(
-        &mut self,
-        listed: &ListedConference,
-        mark: Mark,
-        step: &Step<'_>,
-    ) -> (u32, bool) {
-        let mut repaired = 0;
-        // FreeSWITCH lists the newest first.
-        for member in listed.members.iter().rev() {
-            repaired += u32::from(self.reconcile_member(member, mark, step));
-        }
-        let (missing, unsure) = self.missing(listed, mark, step);
-        repaired += u32::try_from(missing.len()).unwrap_or(u32::MAX);
-        for call_id in missing {
-            self.remove(&call_id, step);
-        }
-        if self.floor.touched <= mark.arrival {
-            self.floor.sequence = self.floor.sequence.max(mark.sequence);
-            let holder = listed.members.iter().find(|member| member.state.has(Flag::Floor));
-            let holder =
-                holder.map(|member| &*member.call_id).filter(|call_id| self.members.contains_key(*call_id));
-            repaired += u32::from(self.move_floor(holder, step));
-        }
-        if self.lock.touched <= mark.arrival {
-            self.lock.sequence = self.lock.sequence.max(mark.sequence);
-            repaired += u32::from(self.turn_lock(listed.locked, step));
-        }
-        if self.first.is_none() {
-            let oldest =
-                listed.members.iter().max_by_key(|m| (m.joined_s_ago, std::cmp::Reverse(m.member_id)));
-            self.first = oldest.map(|member| (*member.call_id).into());
-        }
-        (repaired, unsure)
-    }
-
-    fn reconcile_member(&mut self, listed: &ListedMember, mark: Mark, step: &Step<'_>) -> bool {
-        let names = (&*listed.caller_name, &*listed.caller_number);
-        let Some(member) = self.members.get_mut(&*listed.call_id) else {
-            if self.gone.get(&*listed.call_id).is_some_and(|gone| gone.touched > mark.arrival) {
-                return false;
-            }
-            let joined = step.now.unix_ms.saturating_sub(listed.joined_s_ago.saturating_mul(1_000));
-            let state = listed_state(None, listed.state);
-            let participant =
-                Participant::new((*listed.call_id).into(), listed.member_id, names, joined, state);
-            let first = self.first.take();
-            self.insert(participant, mark.sequence, step);
-            self.first = first;
-            return true;
-        };
-        if member.touched > mark.arrival {
-            return false;
-        }
-        member.sequence = member.sequence.max(mark.sequence);
-        let state = listed_state(Some(member.participant.state()), listed.state);
-        let before = self.conference.change_number();
-        self.describe(&listed.call_id, listed.member_id, names, step);
-        self.set_state(&listed.call_id, state, step);
-        before != self.conference.change_number()
-    }
-
-    /// Who is here and not in the list, and whether somebody else may be missing there.
-    fn missing(&self, listed: &ListedConference, mark: Mark, step: &Step<'_>) -> (Vec<Arc<str>>, bool) {
-        let in_list: std::collections::HashSet<&str> =
-            listed.members.iter().map(|member| &*member.call_id).collect();
-        let mut unsure = false;
-        let mut missing = Vec::new();
-        for (call_id, member) in &self.members {
-            if in_list.contains(&**call_id) {
-                continue;
-            }
-            let young = member.joined_sequence > 0
-                && step.now.monotonic_ms.saturating_sub(member.joined_ms) < LINKED_WITHIN_MS;
-            if young || member.touched > mark.arrival {
-                unsure = true;
-            } else {
-                missing.push((member.key, call_id.clone()));
-            }
-        }
-        missing.sort_unstable();
-        (missing.into_iter().map(|(_, call_id)| call_id).collect(), unsure)
-    }
-
     /// What must hold after each step; the text says what does not.
     pub(super) fn check(&self) -> Result<(), String> {
         let name = &self.conference.name;
@@ -504,21 +418,4 @@ impl Room {
             _ => Ok(()),
         }
     }
-}
-
-/// A list's flags made into what events tell: a list cuts hear, speak and see by hold, and tells neither
-/// ghost nor current energy.
-fn listed_state(old: Option<MemberState>, listed: MemberState) -> MemberState {
-    let known = old.unwrap_or_default();
-    let mut state =
-        listed.with(Flag::Floor, known.has(Flag::Floor)).with(Flag::Ghost, known.has(Flag::Ghost));
-    if let Some(energy) = known.current_energy() {
-        state = state.with_current_energy(energy.into());
-    }
-    if listed.has(Flag::Hold) {
-        for flag in [Flag::Hear, Flag::Speak, Flag::See] {
-            state = state.with(flag, old.is_none_or(|old| old.has(flag)));
-        }
-    }
-    state
 }

@@ -39,6 +39,8 @@ pub struct Mark {
     pub arrival: u64,
     /// The fence's own sequence number; 0 if it is not known.
     pub sequence: u64,
+    /// When the fence came by, in milliseconds on the monotonic clock: the list is not older than this.
+    pub at_ms: u64,
 }
 
 /// What a list is a list of.
@@ -244,8 +246,8 @@ impl<P: Publish> Writer<P> {
     }
 
     /// The fence before a list has come by.
-    pub fn mark(&self, sequence: u64) -> Mark {
-        Mark { arrival: self.arrivals, sequence }
+    pub fn mark(&self, sequence: u64, now: Moment) -> Mark {
+        Mark { arrival: self.arrivals, sequence, at_ms: now.monotonic_ms }
     }
 
     /// Compares what is known with a list that was asked for after `mark`, and publishes the differences.

@@ -47,7 +47,7 @@ fn after_a_list_without_a_tag_only_its_first_member_can_tell() {
     let mut story = Story::new();
     let mut list = listed(vec![listed_member("b", 8), listed_member("a", 7)]);
     list.members[1].joined_s_ago = 60;
-    let mark = story.writer.mark(1);
+    let mark = story.mark(1);
     story.lists(&[list], mark);
     assert_eq!(story.daily().account_tag(), AccountTag::Unknown);
     story.hears_all([joined(2, "c", 9).pays("evil"), state(3, "b", 8).pays("evil")]);
@@ -61,7 +61,7 @@ fn a_list_with_the_variable_tells() {
     let mut story = Story::new();
     let mut list = listed(vec![listed_member("a", 7)]);
     list.account = Some("acme".into());
-    let mark = story.writer.mark(1);
+    let mark = story.mark(1);
     story.lists(&[list.clone()], mark);
     assert_eq!(story.daily().account_tag(), tagged("acme"));
     story.hears_all([state(2, "a", 7).pays("evil"), told(3, EventKind::Destroyed)]);

@@ -11,7 +11,7 @@ fn a_list_finds_who_was_not_told_of_and_removes_who_is_gone() {
     let mut story = Story::new();
     story.hears_all([joined(1, "a", 7), joined(2, "b", 8)]);
     story.now += 5_000;
-    let mark = story.writer.mark(3);
+    let mark = story.mark(3);
     let mut list = listed(vec![listed_member("c", 9), listed_member("a", 7)]);
     list.locked = true;
     list.members[0].state = list.members[0].state.with(Flag::Speak, false).with(Flag::Floor, true);
@@ -23,7 +23,7 @@ fn a_list_finds_who_was_not_told_of_and_removes_who_is_gone() {
     let began = story.daily().by_call_id("c").unwrap().joined_unix_ms;
     assert_eq!(began, at(story.now).unix_ms - 5_000);
     assert!(story.changes.lock().unwrap()[3..].iter().all(|change| change.reason == Reason::List));
-    let mark = story.writer.mark(4);
+    let mark = story.mark(4);
     assert_eq!(story.lists(&[list], mark).repaired, 0, "the second time nothing differs");
 }
 
@@ -32,7 +32,7 @@ fn whom_an_event_touched_after_the_fence_is_not_judged() {
     let mut story = Story::new();
     story.hears_all([joined(1, "a", 7), joined(2, "b", 8), joined(3, "c", 9), floor(4, "a", 7)]);
     story.now += 5_000;
-    let mark = story.writer.mark(5);
+    let mark = story.mark(5);
     story.hears_all([
         state(6, "a", 7).is(Flag::Speak, false).is(Flag::Floor, true),
         left(7, "b", 8),
@@ -58,12 +58,12 @@ fn who_joined_a_moment_ago_is_not_removed_and_later_is() {
     story.hears_all([joined(1, "a", 7), joined(2, "b", 8)]);
     let list = [listed(vec![listed_member("a", 7)])];
     story.now += 1_900;
-    let mark = story.writer.mark(3);
+    let mark = story.mark(3);
     let result = story.lists(&list, mark);
     assert_eq!((result.repaired, result.unsure.len()), (0, 1));
     assert_eq!(story.calls(), ["a", "b"]);
     story.now += 200;
-    let mark = story.writer.mark(4);
+    let mark = story.mark(4);
     let result = story.lists(&list, mark);
     assert_eq!((result.repaired, result.unsure.len()), (1, 0));
     assert_eq!(story.calls(), ["a"]);
@@ -73,13 +73,13 @@ fn who_joined_a_moment_ago_is_not_removed_and_later_is() {
 fn who_left_after_the_fence_is_not_brought_back_by_the_list() {
     let mut story = Story::new();
     story.hears_all([joined(1, "a", 7), joined(2, "b", 8)]);
-    let mark = story.writer.mark(3);
+    let mark = story.mark(3);
     story.hears_all([left(4, "b", 8)]);
     let list = [listed(vec![listed_member("b", 8), listed_member("a", 7)])];
     story.lists(&list, mark);
     assert_eq!(story.calls(), ["a"]);
     // A list from after the leaving knows better: the joining was lost.
-    let mark = story.writer.mark(5);
+    let mark = story.mark(5);
     story.lists(&list, mark);
     assert_eq!(story.calls(), ["a", "b"]);
 }
@@ -88,7 +88,7 @@ fn who_left_after_the_fence_is_not_brought_back_by_the_list() {
 fn an_event_older_than_the_list_changes_nothing() {
     let mut story = Story::new();
     story.hears_all([joined(1, "a", 7)]);
-    let mark = story.writer.mark(10);
+    let mark = story.mark(10);
     let mut list = listed(vec![listed_member("a", 7)]);
     list.members[0].state = list.members[0].state.with(Flag::Speak, false);
     list.locked = true;
@@ -102,7 +102,7 @@ fn an_event_older_than_the_list_changes_nothing() {
 #[test]
 fn somebody_known_from_a_list_leaves_by_any_number() {
     let mut story = Story::new();
-    let mark = story.writer.mark(100);
+    let mark = story.mark(100);
     story.lists(&[listed(vec![listed_member("a", 7)])], mark);
     story.hears_all([left(40, "a", 7)]);
     assert_eq!(story.calls(), Vec::<String>::new());
@@ -112,7 +112,7 @@ fn somebody_known_from_a_list_leaves_by_any_number() {
 fn what_is_not_in_the_list_of_the_node_has_ended() {
     let mut story = Story::new();
     story.hears_all([joined(1, "a", 7), joined(2, "b", 8).of("i2"), joined(3, "c", 9).of("i3")]);
-    let mark = story.writer.mark(4);
+    let mark = story.mark(4);
     story.hears_all([state(5, "c", 9).of("i3")]);
     let result = story.lists(&[listed(vec![listed_member("a", 7)])], mark);
     assert_eq!(result.repaired, 1);
@@ -126,7 +126,7 @@ fn a_list_of_one_conference_judges_only_that_name() {
     let mut other = joined(2, "b", 8).of("i2");
     other.0.conference = "weekly".into();
     story.hears_all([joined(1, "a", 7), other]);
-    let mark = story.writer.mark(3);
+    let mark = story.mark(3);
     story.lists_in(Scope::Conference("nosuch"), &[], mark);
     assert_eq!(story.registry.conferences().len(), 2);
     story.lists_in(Scope::Conference("weekly"), &[listed(vec![])], mark);
@@ -139,13 +139,13 @@ fn a_list_of_one_conference_judges_only_that_name() {
 #[test]
 fn a_conference_that_is_about_to_end_is_not_found_anew() {
     let mut story = Story::new();
-    let mark = story.writer.mark(1);
+    let mark = story.mark(1);
     let mut list = listed(vec![listed_member("a", 7)]);
     list.ending = true;
     assert_eq!(story.lists(&[list.clone()], mark).repaired, 0);
     assert!(story.registry.conferences().is_empty());
     story.hears_all([joined(2, "a", 7)]);
-    let mark = story.writer.mark(3);
+    let mark = story.mark(3);
     assert_eq!(story.lists(&[list], mark).repaired, 0);
     assert_eq!(story.calls(), ["a"], "who is known to be in it is until he leaves");
 }
@@ -164,12 +164,12 @@ fn a_hold_hides_in_lists_what_events_tell() {
         member.state = held;
     }
     let before = story.count();
-    let mark = story.writer.mark(5);
+    let mark = story.mark(5);
     assert_eq!(story.lists(&[list], mark).repaired, 0);
     assert_eq!(story.news_since(before), []);
     assert!(story.has("a", Flag::Speak) && story.has("a", Flag::Hear) && !story.has("b", Flag::Speak));
     // Back from hold a list tells all again.
-    let mark = story.writer.mark(6);
+    let mark = story.mark(6);
     let mut list = listed(vec![listed_member("b", 8), listed_member("a", 7)]);
     list.members[1].state = list.members[1].state.with(Flag::Hear, false);
     story.lists(&[list], mark);
@@ -183,7 +183,7 @@ fn ghost_and_loudness_are_not_forgotten_over_a_list() {
     let facts = ghost.0.member.as_mut().unwrap();
     facts.state = facts.state.with_current_energy(500);
     story.hears_all([ghost]);
-    let mark = story.writer.mark(2);
+    let mark = story.mark(2);
     assert_eq!(story.lists(&[listed(vec![listed_member("a", 7)])], mark).repaired, 0);
     let state = story.daily().by_call_id("a").unwrap().state();
     assert!(state.has(Flag::Ghost));

@@ -113,7 +113,7 @@ proptest! {
         }
         if odd {
             story.now += 5_000;
-            let mark = story.writer.mark(last + 1);
+            let mark = story.mark(last + 1);
             let list = list_after(&truth);
             story.lists(&[list], mark);
         }
@@ -137,7 +137,7 @@ proptest! {
         }
         if odd {
             story.now += 5_000;
-            let mark = story.writer.mark(10_000);
+            let mark = story.mark(10_000);
             let list = list_after(&truth);
             story.lists(&[list], mark);
         }

@@ -46,7 +46,7 @@ fn age(story: &mut Story, ms: u64) -> Option<Aged> {
 /// It is back, and everything is listed.
 fn back(story: &mut Story, ms: u64, list: &[convened::model::ListedConference]) {
     story.now = ms;
-    let mark = story.writer.mark(1_000);
+    let mark = story.mark(1_000);
     story.lists(list, mark);
     story.writer.listed(at(ms));
     story.check();
@@ -142,7 +142,7 @@ fn a_connection_that_is_back_ends_nothing_until_everything_is_listed() {
     assert!(age(&mut story, 10_000).is_some());
     assert_eq!(story.news_since(before), STALE);
     story.now = 11_000;
-    let mark = story.writer.mark(4);
+    let mark = story.mark(4);
     story.lists_in(convened::registry::Scope::Conference("daily"), &[both()], mark);
     assert!(story.daily().is_stale());
     // What begins on the new connection is not old.

@@ -19,7 +19,7 @@ fn a_conference_that_ended_stays_gone() {
         left(7, "a", 7),
         told(9, EventKind::Destroyed),
     ]);
-    let mark = story.writer.mark(20);
+    let mark = story.mark(20);
     assert_eq!(story.lists(&[listed(vec![listed_member("a", 7)])], mark).repaired, 0);
     assert!(story.registry.conferences().is_empty());
     assert_eq!(
@@ -177,12 +177,12 @@ fn a_node_that_is_gone_for_good_ends_its_conferences() {
 fn what_only_a_list_missed_is_looked_for_and_found_again() {
     let mut story = Story::new();
     story.hears_all([joined(1, "a", 7)]);
-    let mark = story.writer.mark(2);
+    let mark = story.mark(2);
     story.lists(&[], mark);
     assert!(story.registry.conferences().is_empty());
     assert_eq!(story.hears(left(3, "b", 8).size(1)), None, "the last ones leave what no list has");
     assert_eq!(story.hears(state(4, "a", 7)), Some(Odd::Misnamed));
-    let mark = story.writer.mark(5);
+    let mark = story.mark(5);
     story.lists(&[listed(vec![listed_member("a", 7)])], mark);
     assert_eq!(story.registry.conferences().len(), 1);
     assert_eq!(story.hears(state(6, "a", 7)), None);
@@ -192,10 +192,10 @@ fn what_only_a_list_missed_is_looked_for_and_found_again() {
 fn what_a_list_missed_and_an_event_ended_stays_gone() {
     let mut story = Story::new();
     story.hears_all([joined(1, "a", 7)]);
-    let mark = story.writer.mark(2);
+    let mark = story.mark(2);
     story.lists(&[], mark);
     story.hears_all([left(3, "a", 7).size(0), told(4, EventKind::Destroyed)]);
-    let mark = story.writer.mark(5);
+    let mark = story.mark(5);
     story.lists(&[listed(vec![listed_member("a", 7)])], mark);
     assert!(story.registry.conferences().is_empty(), "an older list does not bring it back");
     assert_eq!(story.hears(state(6, "a", 7)), None);

@@ -37,6 +37,11 @@ impl Story {
         }
     }
 
+    /// The fence before a list comes.
+    pub(crate) fn mark(&self, sequence: u64) -> Mark {
+        self.writer.mark(sequence, at(self.now))
+    }
+
     /// A list of the whole node comes.
     pub(crate) fn lists(&mut self, listed: &[ListedConference], mark: Mark) -> Reconciled {
         self.lists_in(Scope::Node, listed, mark)

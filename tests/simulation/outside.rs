@@ -2,6 +2,7 @@
 
 use std::io;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use convened::model::Moment;
 use convened::node::{Outside, Stream};
@@ -17,6 +18,9 @@ use crate::tale::Tale;
 /// When simulations begin, in milliseconds since 1970.
 pub(crate) const STARTED_MS: u64 = 1_795_426_262_000;
 
+/// So long after the first list those conferences have been listed again whose events it has overtaken.
+const SETTLED: Duration = Duration::from_secs(3);
+
 /// What is watched while it runs.
 #[derive(Default)]
 pub(crate) struct Watched {
@@ -27,7 +31,9 @@ pub(crate) struct Watched {
     pub(crate) steps: u64,
     /// Everything is checked again after this step.
     next_check: u64,
-    /// What the first list told, once it was complete.
+    /// When the first list was complete.
+    complete: Option<Instant>,
+    /// What lists had told when those after the first one had come, too: it has overtaken some events.
     pub(crate) found: Option<u64>,
 }
 
@@ -99,7 +105,8 @@ impl Outside for Simulated {
         let mut watched = self.watcher.watched();
         watched.steps += 1;
         if watched.found.is_none() && self.registry.is_complete() {
-            watched.found = Some(watched.tale.repaired);
+            let complete = *watched.complete.get_or_insert_with(Instant::now);
+            watched.found = (complete.elapsed() > SETTLED).then_some(watched.tale.repaired);
         }
         // Where there are many, not after each: it takes its time.
         if watched.steps < watched.next_check {

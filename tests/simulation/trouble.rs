@@ -96,6 +96,11 @@ impl Troubles {
         Self { menu: Vec::new(), ..Self::new(0, false) }
     }
 
+    /// These alone, and often.
+    pub(crate) fn only(menu: &[Kind], seed: u64) -> Self {
+        Self { menu: menu.to_vec(), ..Self::new(seed, false) }
+    }
+
     /// Whether all events come, as long as the connection is the same.
     pub(crate) fn lose_nothing(&self) -> bool {
         !self.menu.iter().any(|kind| matches!(kind, Kind::Loss | Kind::LossOfAll | Kind::Gap))
@@ -109,6 +114,12 @@ impl Troubles {
     /// Whether events can come in another order than they were made.
     pub(crate) fn can_reorder(&self) -> bool {
         self.menu.contains(&Kind::Disorder)
+    }
+
+    /// Whether an event can come after a list that was made after it.
+    pub(crate) fn can_delay(&self) -> bool {
+        use Kind::{Disorder, Held, Late, Stall, Weather};
+        self.menu.iter().any(|kind| matches!(kind, Disorder | Held | Late | Stall | Weather))
     }
 
     /// Before a step: what is over ends, something else may begin.

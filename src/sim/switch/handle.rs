@@ -285,6 +285,10 @@ impl Switch {
             for connection in state.connections.values() {
                 connection.mode.send_replace(Mode::Cut);
             }
+            if let Some(disorder) = &mut state.faults.disorder {
+                // What the earlier run had not sent nobody sends.
+                disorder.flush();
+            }
             state.world.restart(now);
         });
     }
