@@ -28,6 +28,18 @@ pub fn conference_word(name: &str) -> Result<&str, Unaddressable> {
     if name.contains(refused) { Err(Unaddressable) } else { Ok(name) }
 }
 
+/// The name of a conference as the word in front of `json_list`. While a conference is called like a global
+/// command it goes before that; otherwise the answer is none that could be taken for its list.
+///
+/// # Errors
+/// If FreeSWITCH would read it as something else, or do something.
+pub(super) fn listable_word(name: &str) -> Result<&str, Unaddressable> {
+    match name {
+        "list" | "count" | "json_list" | "xml_list" => Ok(name),
+        _ => conference_word(name),
+    }
+}
+
 /// A call id as the word behind `uuid=`. A SIP Call-ID may hold nearly everything; what is not plain is
 /// addressed by its member id instead.
 ///

@@ -15,7 +15,8 @@ use super::connection::{Connection, Lost};
 use super::fences::{Fences, Heard, SUBCLASS};
 use super::figures::Figures;
 use super::follow::{Compare, Follower};
-use super::lister::{ListError, Lister};
+use super::inquiry::ListError;
+use super::lister::Lister;
 use super::look::Look;
 use super::outside::{Machine, Outside};
 use super::report::Report;
@@ -322,7 +323,7 @@ impl Node {
     /// # Errors
     /// If there is no list, or it came too late to be compared with.
     pub async fn list_conference(&self, name: &str) -> Result<Reconciled, ListError> {
-        super::lister::list_conference(self, name).await
+        super::inquiry::list_conference(self, name).await
     }
 }
 

@@ -119,10 +119,26 @@ async fn somebody_who_is_told_of_but_not_listed_yet_stays() {
 #[tokio::test]
 async fn a_conference_that_is_called_like_a_command_does_not_hide_the_others() {
     let switch = crate::support::house::switch().await;
-    switch.join("json_list", Caller::new("Eve", "6")).unwrap();
+    let eve = switch.join("json_list", Caller::new("Eve", "6")).unwrap();
     let ann = switch.join("daily", Caller::new("Ann", "2001")).unwrap();
     settled(&switch).await;
     assert!(switch.api("conference json_list compact").starts_with("-ERR Conference command"));
     let house = House::following(switch).await;
+    assert!(house.state("daily", &ann).is_some());
+    // The same when it is known, has ended unseen, and another one of that name hides the list.
+    house.switch.join("json_list", Caller::new("Ida", "7")).unwrap();
+    let known = || house.registry.conference("json_list");
+    eventually("it is known by its events", || !known().is_empty()).await;
+    let first = known()[0].instance.clone();
+    house.switch.stop_listening().await;
+    house.switch.cut(Which::All);
+    eventually("it is noticed", || !house.node.status().events_connected).await;
+    house.switch.api("conference json_list hup all");
+    house.switch.until(|rooms| rooms.iter().all(|room| room.name != "json_list")).await;
+    let _ = house.switch.leave(&eve);
+    house.switch.join("json_list", Caller::new("Jon", "8")).unwrap();
+    house.switch.listen_again().await.unwrap();
+    house.followed().await;
+    assert!(known().iter().all(|conference| conference.instance != first), "{:?}", known());
     assert!(house.state("daily", &ann).is_some());
 }

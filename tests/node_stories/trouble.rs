@@ -185,6 +185,18 @@ async fn an_event_connection_that_died_without_a_word_is_made_anew_when_a_fence_
 }
 
 #[tokio::test]
+async fn nobody_has_to_ask_on_a_node_where_nothing_happens() {
+    let switch = Switch::start(SwitchOptions { heartbeat: None, ..options() }).await.unwrap();
+    let house = House::with(switch, |settings| {
+        settings.node.command_timeout_ms = 400;
+        settings.audit_every = Duration::from_millis(200);
+    });
+    house.followed().await;
+    house.switch.stall(Which::Events);
+    eventually("it is made anew", || house.node.status().connections == 2).await;
+}
+
+#[tokio::test]
 async fn a_missing_fence_is_no_sign_if_anything_else_came_or_the_command_was_not_answered_in_good_time() {
     let heart = Some(Duration::from_millis(50));
     for (heartbeat, late) in

@@ -13,8 +13,8 @@ pub(crate) struct Life {
     most: usize,
 }
 
-/// Names that cannot be said in a command, and one that can.
-const STRANGE: [&str; 3] = ["it's", "two words", "caf\u{e9}"];
+/// Names that cannot be said in a command, names of commands, and one that can be said.
+const STRANGE: [&str; 5] = ["it's", "two words", "json_list", "list", "caf\u{e9}"];
 const FLAGS: [&str; 8] = ["", "", "", "mute", "moderator", "deaf|ghost", "mute-detect", "endconf"];
 const NAMES: [&[u8]; 5] = [b"Ann", b"Jos\xe9", b"", b"O'Hara; \"Bob\" {x}", b"100% %41\nBen"];
 
