@@ -1,5 +1,6 @@
 //! Lists: too long, damaged, refused, and what they must not do.
 
+use convened::model::Flag;
 use convened::registry::{ChangeKind, Reason};
 use convened::sim::switch::Which;
 use convened::sim::world::Caller;
@@ -141,4 +142,31 @@ async fn a_conference_that_is_called_like_a_command_does_not_hide_the_others() {
     house.followed().await;
     assert!(known().iter().all(|conference| conference.instance != first), "{:?}", known());
     assert!(house.state("daily", &ann).is_some());
+}
+
+#[tokio::test]
+async fn what_was_told_before_the_list_is_applied_before_it_is_compared() {
+    let house = House::new().await;
+    let ann = house.switch.join("daily", Caller::new("Ann", "2001")).unwrap();
+    house.agrees().await;
+    house.switch.hold_replies();
+    let node = house.node.clone();
+    let list = tokio::spawn(async move { node.list_conference("daily").await });
+    let fences = || house.switch.commands().iter().filter(|seen| seen.text.starts_with("sendevent")).count();
+    let before = fences();
+    eventually("the first fence is sent", || fences() > before).await;
+    // What comes behind it has come: so has it.
+    house.switch.talk(&ann, true).unwrap();
+    eventually("she talks", || house.has("daily", &ann, Flag::Talking)).await;
+    house.switch.stall(Which::Events);
+    house.switch.api(&format!("conference daily mute uuid={ann}"));
+    let before = fences();
+    house.switch.release_replies();
+    eventually("the list has come, and a second fence is sent", || fences() > before).await;
+    assert!(house.has("daily", &ann, Flag::Speak), "its event has not come");
+    house.switch.resume(Which::Events);
+    let result = soon("the list", list).await.unwrap().unwrap();
+    assert_eq!(result.repaired, 0, "{:?}", result.differences);
+    let muted = house.kept.all().into_iter().find(|change| change.kind == ChangeKind::Muted);
+    assert_eq!(muted.map(|change| change.reason), Some(Reason::Event));
 }

@@ -51,7 +51,13 @@ impl Life {
         if dice.chance(0.2) {
             caller = caller.variable("confvar_account_id", pick(dice, &["acme", "evil"]));
         }
-        self.calls.extend(switch.join(&room, caller));
+        let Ok(call) = switch.join(&room, caller) else { return };
+        if dice.chance(0.05) {
+            // The wrong number: he is gone before he was there.
+            let _ = switch.leave(&call);
+        } else {
+            self.calls.push(call);
+        }
     }
 
     /// One thing happens.
