@@ -82,12 +82,12 @@ impl<P: Publish> Follower<P> {
     async fn meanwhile<T>(&mut self, something: impl Future<Output = T>) -> T {
         tokio::pin!(something);
         loop {
-            let aging = self.ages_at(Moment::now());
+            let aging = self.ages_at(self.shared.outside.now());
             tokio::select! {
                 biased;
                 done = &mut something => return done,
                 () = tokio::time::sleep_until(aging.unwrap_or_else(Instant::now)), if aging.is_some() => {
-                    self.age(Moment::now());
+                    self.age(self.shared.outside.now());
                 }
             }
         }
@@ -136,7 +136,7 @@ impl<P: Publish> Follower<P> {
     fn disconnected(&mut self) {
         self.shared.connection.store(0, Ordering::Release);
         self.shared.fences.give_up();
-        if let Some(aged) = self.writer.lose(Moment::now()) {
+        if let Some(aged) = self.writer.lose(self.shared.outside.now()) {
             self.tell_aged(aged);
         }
     }

@@ -22,7 +22,6 @@ use super::outside::{Machine, Outside};
 use super::report::Report;
 use crate::config;
 use crate::esl::{Command, Limits};
-use crate::model::Moment;
 use crate::registry::{Graces, Mark, NodeCondition, Publish, Reconciled, Registry, Writer};
 
 /// How to reach a node, and within which limits.
@@ -221,7 +220,7 @@ impl Node {
             event_trouble: Report::default(),
             command_trouble: Report::default(),
         });
-        registry.set_node(&name, NodeCondition::Unlisted, Moment::now());
+        registry.set_node(&name, NodeCondition::Unlisted, shared.outside.now());
         let node = Self { shared: shared.clone(), registry: registry.clone() };
         let writer = Writer::new(registry, name, publish).with_graces(shared.settings.graces());
         let mut tasks = JoinSet::new();
@@ -239,7 +238,7 @@ impl Node {
 
     /// How it is doing.
     pub fn status(&self) -> Status {
-        let (shared, now) = (&self.shared, Moment::now());
+        let (shared, now) = (&self.shared, self.shared.outside.now());
         let told = shared.told();
         Status {
             events_connected: shared.connection.load(Ordering::Acquire) != 0,

@@ -70,6 +70,48 @@ fn who_joined_a_moment_ago_is_not_removed_and_later_is() {
 }
 
 #[test]
+fn who_was_told_of_after_the_fence_is_not_removed_by_a_list_without_him() {
+    let mut story = Story::new();
+    story.hears_all([joined(1, "a", 7)]);
+    let mark = story.mark(2);
+    story.lists(&[listed(vec![listed_member("b", 8), listed_member("a", 7)])], mark);
+    story.now += 5_000;
+    let mark = story.mark(3);
+    story.hears_all([state(4, "b", 8).is(Flag::Speak, false)]);
+    let list = [listed(vec![listed_member("a", 7)])];
+    let result = story.lists(&list, mark);
+    assert_eq!((result.repaired, result.unsure.len()), (0, 1));
+    assert_eq!(story.calls(), ["a", "b"]);
+    let mark = story.mark(5);
+    assert_eq!(story.lists(&list, mark).repaired, 1, "the next one knows");
+    assert_eq!(story.calls(), ["a"]);
+}
+
+#[test]
+fn a_list_that_was_long_on_its_way_does_not_remove_who_had_just_joined_when_it_was_made() {
+    let mut story = Story::new();
+    story.hears_all([joined(1, "a", 7), joined(2, "b", 8)]);
+    let mark = story.mark(3);
+    story.now += 60_000;
+    let result = story.lists(&[listed(vec![listed_member("a", 7)])], mark);
+    assert_eq!((result.repaired, result.unsure.len()), (0, 1));
+    assert_eq!(story.calls(), ["a", "b"]);
+}
+
+#[test]
+fn a_list_that_misses_the_one_with_the_floor_does_not_take_it_away() {
+    let mut story = Story::new();
+    story.hears_all([joined(1, "a", 7), joined(2, "b", 8), floor(3, "b", 8)]);
+    let mark = story.mark(4);
+    story.lists(&[listed(vec![listed_member("a", 7)])], mark);
+    assert_eq!(story.holder().as_deref(), Some("b"));
+    story.now += 5_000;
+    let mark = story.mark(5);
+    story.lists(&[listed(vec![listed_member("a", 7)])], mark);
+    assert_eq!(story.holder(), None, "he has left, and the floor with him");
+}
+
+#[test]
 fn who_left_after_the_fence_is_not_brought_back_by_the_list() {
     let mut story = Story::new();
     story.hears_all([joined(1, "a", 7), joined(2, "b", 8)]);
