@@ -11,10 +11,10 @@
 
 use std::sync::Arc;
 
-use super::Map;
 use super::change::{Change, ChangeKind, Publish, Reason};
 use super::conference::{Conference, Participant, Participants};
 use super::writer::{Mark, Odd};
+use super::{Map, Set};
 use crate::model::{
     AccountTag, ConferenceEvent, EventKind, Flag, ListedConference, ListedMember, MemberFacts, MemberState,
     Moment,
@@ -455,8 +455,7 @@ impl Room {
 
     /// Who is here and not in the list, and whether somebody else may be missing there.
     fn missing(&self, listed: &ListedConference, mark: Mark, step: &Step<'_>) -> (Vec<Arc<str>>, bool) {
-        let in_list: std::collections::HashSet<&str> =
-            listed.members.iter().map(|member| &*member.call_id).collect();
+        let in_list: Set<&str> = listed.members.iter().map(|member| &*member.call_id).collect();
         let mut unsure = false;
         let mut missing = Vec::new();
         for (call_id, member) in &self.members {
