@@ -9,16 +9,15 @@
 //! * A list judges only what no event has touched since the fence before it, and removes nobody who
 //!   joined a moment ago: FreeSWITCH tells of a member before it links him into its list.
 
+mod listed;
+
 use std::sync::Arc;
 
+use super::Map;
 use super::change::{Change, ChangeKind, Publish, Reason};
 use super::conference::{Conference, Participant, Participants};
-use super::writer::{Mark, Odd};
-use super::{Map, Set};
-use crate::model::{
-    AccountTag, ConferenceEvent, EventKind, Flag, ListedConference, ListedMember, MemberFacts, MemberState,
-    Moment,
-};
+use super::writer::Odd;
+use crate::model::{AccountTag, ConferenceEvent, EventKind, Flag, MemberFacts, MemberState, Moment};
 
 /// How long a list may miss somebody who has joined.
 const LINKED_WITHIN_MS: u64 = 2_000;
@@ -170,6 +169,13 @@ impl Room {
     }
 
     fn insert(&mut self, participant: Participant, sequence: u64, step: &Step<'_>) {
+        let participant = self.seat(participant, sequence, step);
+        self.conference.set_participants(&self.participants);
+        self.publish(ChangeKind::Joined, Some(&participant), step);
+    }
+
+    /// Takes somebody in; he is neither shown nor told yet.
+    fn seat(&mut self, participant: Participant, sequence: u64, step: &Step<'_>) -> Arc<Participant> {
         let participant = Arc::new(participant);
         self.serial = self.serial.wrapping_add(1);
         let key = u64::from(participant.member_id) << 32 | u64::from(self.serial);
@@ -186,8 +192,7 @@ impl Room {
         self.first.get_or_insert_with(|| call_id.clone());
         self.members.insert(call_id, member);
         self.participants.insert(key, participant.clone());
-        self.conference.set_participants(&self.participants);
-        self.publish(ChangeKind::Joined, Some(&participant), step);
+        participant
     }
 
     fn leave(&mut self, call_id: &str, sequence: u64, step: &Step<'_>) {
@@ -201,7 +206,15 @@ impl Room {
     }
 
     fn remove(&mut self, call_id: &str, step: &Step<'_>) {
-        let Some(member) = self.members.remove(call_id) else { return };
+        let Some(member) = self.unseat(call_id, step) else { return };
+        self.participants.remove(&member.key);
+        self.conference.set_participants(&self.participants);
+        self.publish(ChangeKind::Left, Some(&member.participant), step);
+    }
+
+    /// Lets go of somebody; he is still shown, and that he leaves is not told yet.
+    fn unseat(&mut self, call_id: &str, step: &Step<'_>) -> Option<Member> {
+        let member = self.members.remove(call_id)?;
         if self.floor.value.as_deref() == Some(call_id) {
             self.floor.value = None;
             member.participant.set_state(member.participant.state().with(Flag::Floor, false));
@@ -210,9 +223,7 @@ impl Room {
         if self.first.as_deref() == Some(call_id) {
             self.first = None;
         }
-        self.participants.remove(&member.key);
-        self.conference.set_participants(&self.participants);
-        self.publish(ChangeKind::Left, Some(&member.participant), step);
+        Some(member)
     }
 
     fn remember_gone(&mut self, call_id: &str, sequence: u64, seen: u64, step: &Step<'_>) {
@@ -369,8 +380,13 @@ impl Room {
         let mut left: Vec<_> =
             self.members.values().map(|member| (member.key, member.participant.call_id.clone())).collect();
         left.sort_unstable();
+        // The list of participants is swapped once and not for each of them.
+        self.participants = Participants::new();
+        self.conference.set_participants(&self.participants);
         for (_, call_id) in left {
-            self.remove(&call_id, step);
+            if let Some(member) = self.unseat(&call_id, step) {
+                self.publish(ChangeKind::Left, Some(&member.participant), step);
+            }
         }
         self.turn_lock(false, step);
         self.publish(ChangeKind::ConferenceDestroyed, None, step);
@@ -388,90 +404,6 @@ impl Room {
                 reason: step.reason,
             });
         }
-    }
-
-    /// Compares with the switch's own list. Gives the number of differences that were repaired, and
-    /// whether the list may have missed somebody who has just joined.
-    pub(super) fn reconcile(
-        &mut self,
-        listed: &ListedConference,
-        mark: Mark,
-        step: &Step<'_>,
-    ) -> (u32, bool) {
-        let mut repaired = 0;
-        // FreeSWITCH lists the newest first.
-        for member in listed.members.iter().rev() {
-            repaired += u32::from(self.reconcile_member(member, mark, step));
-        }
-        let (missing, unsure) = self.missing(listed, mark, step);
-        repaired += u32::try_from(missing.len()).unwrap_or(u32::MAX);
-        for call_id in missing {
-            self.remove(&call_id, step);
-        }
-        if self.floor.touched <= mark.arrival {
-            self.floor.sequence = self.floor.sequence.max(mark.sequence);
-            let holder = listed.members.iter().find(|member| member.state.has(Flag::Floor));
-            let holder =
-                holder.map(|member| &*member.call_id).filter(|call_id| self.members.contains_key(*call_id));
-            repaired += u32::from(self.move_floor(holder, step));
-        }
-        if self.lock.touched <= mark.arrival {
-            self.lock.sequence = self.lock.sequence.max(mark.sequence);
-            repaired += u32::from(self.turn_lock(listed.locked, step));
-        }
-        if self.first.is_none() {
-            let oldest =
-                listed.members.iter().max_by_key(|m| (m.joined_s_ago, std::cmp::Reverse(m.member_id)));
-            self.first = oldest.map(|member| (*member.call_id).into());
-        }
-        (repaired, unsure)
-    }
-
-    fn reconcile_member(&mut self, listed: &ListedMember, mark: Mark, step: &Step<'_>) -> bool {
-        let names = (&*listed.caller_name, &*listed.caller_number);
-        let Some(member) = self.members.get_mut(&*listed.call_id) else {
-            if self.gone.get(&*listed.call_id).is_some_and(|gone| gone.touched > mark.arrival) {
-                return false;
-            }
-            let joined = step.now.unix_ms.saturating_sub(listed.joined_s_ago.saturating_mul(1_000));
-            let state = listed_state(None, listed.state);
-            let participant =
-                Participant::new((*listed.call_id).into(), listed.member_id, names, joined, state);
-            let first = self.first.take();
-            self.insert(participant, mark.sequence, step);
-            self.first = first;
-            return true;
-        };
-        if member.touched > mark.arrival {
-            return false;
-        }
-        member.sequence = member.sequence.max(mark.sequence);
-        let state = listed_state(Some(member.participant.state()), listed.state);
-        let before = self.conference.change_number();
-        self.describe(&listed.call_id, listed.member_id, names, step);
-        self.set_state(&listed.call_id, state, step);
-        before != self.conference.change_number()
-    }
-
-    /// Who is here and not in the list, and whether somebody else may be missing there.
-    fn missing(&self, listed: &ListedConference, mark: Mark, step: &Step<'_>) -> (Vec<Arc<str>>, bool) {
-        let in_list: Set<&str> = listed.members.iter().map(|member| &*member.call_id).collect();
-        let mut unsure = false;
-        let mut missing = Vec::new();
-        for (call_id, member) in &self.members {
-            if in_list.contains(&**call_id) {
-                continue;
-            }
-            let young = member.joined_sequence > 0
-                && step.now.monotonic_ms.saturating_sub(member.joined_ms) < LINKED_WITHIN_MS;
-            if young || member.touched > mark.arrival {
-                unsure = true;
-            } else {
-                missing.push((member.key, call_id.clone()));
-            }
-        }
-        missing.sort_unstable();
-        (missing.into_iter().map(|(_, call_id)| call_id).collect(), unsure)
     }
 
     /// What must hold after each step; the text says what does not.
@@ -503,21 +435,4 @@ impl Room {
             _ => Ok(()),
         }
     }
-}
-
-/// A list's flags made into what events tell: a list cuts hear, speak and see by hold, and tells neither
-/// ghost nor current energy.
-fn listed_state(old: Option<MemberState>, listed: MemberState) -> MemberState {
-    let known = old.unwrap_or_default();
-    let mut state =
-        listed.with(Flag::Floor, known.has(Flag::Floor)).with(Flag::Ghost, known.has(Flag::Ghost));
-    if let Some(energy) = known.current_energy() {
-        state = state.with_current_energy(energy.into());
-    }
-    if listed.has(Flag::Hold) {
-        for flag in [Flag::Hear, Flag::Speak, Flag::See] {
-            state = state.with(flag, old.is_none_or(|old| old.has(flag)));
-        }
-    }
-    state
 }
