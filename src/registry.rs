@@ -29,3 +29,6 @@ pub use writer::{Aged, Graces, Mark, Odd, Reconciled, Scope, Writer};
 
 /// Hash maps of the event path: the hasher is seeded, for callers choose some of the keys.
 type Map<K, V> = std::collections::HashMap<K, V, foldhash::fast::RandomState>;
+
+/// Likewise sets.
+type Set<K> = std::collections::HashSet<K, foldhash::fast::RandomState>;

@@ -1,31 +1,25 @@
 //! What a list has shown to be wrong, for the log.
 //!
-//! Owns: the first few differences of a comparison, in words. Stands between a room and whoever listens;
-//! passes everything on.
+//! Adds the first few differences of a comparison, in words; what is beyond them is never put into words. Stands
+//! between a room and whoever listens; passes everything on.
 
 use std::sync::{Mutex, PoisonError};
 
 use super::change::{Change, Publish};
 
 /// Passes changes on and keeps the first few in words.
-pub(super) struct Noting<'p> {
-    to: &'p dyn Publish,
-    differences: Mutex<Vec<String>>,
+pub(super) struct Noting<'a> {
+    to: &'a dyn Publish,
+    differences: Mutex<&'a mut Vec<String>>,
 }
 
-impl<'p> Noting<'p> {
+impl<'a> Noting<'a> {
     /// So many are described; the rest is only counted.
     pub(super) const MOST: usize = 8;
 
-    pub(super) fn new(to: &'p dyn Publish) -> Self {
-        Self { to, differences: Mutex::default() }
-    }
-
-    /// What has been noted, behind what there is already.
-    pub(super) fn add_to(self, differences: &mut Vec<String>) {
-        let noted = self.differences.into_inner().unwrap_or_else(PoisonError::into_inner);
-        differences.extend(noted);
-        differences.truncate(Self::MOST);
+    /// Adds to what has been noted of other rooms.
+    pub(super) fn new(to: &'a dyn Publish, differences: &'a mut Vec<String>) -> Self {
+        Self { to, differences: Mutex::new(differences) }
     }
 }
 

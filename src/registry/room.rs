@@ -9,7 +9,7 @@
 //! * A list judges only what no event has touched since the fence before it, and removes nobody who
 //!   joined a moment ago: FreeSWITCH tells of a member before it links him into its list.
 
-mod reconcile;
+mod listed;
 
 use std::sync::Arc;
 
@@ -169,6 +169,13 @@ impl Room {
     }
 
     fn insert(&mut self, participant: Participant, sequence: u64, step: &Step<'_>) {
+        let participant = self.seat(participant, sequence, step);
+        self.conference.set_participants(&self.participants);
+        self.publish(ChangeKind::Joined, Some(&participant), step);
+    }
+
+    /// Takes somebody in; he is neither shown nor told yet.
+    fn seat(&mut self, participant: Participant, sequence: u64, step: &Step<'_>) -> Arc<Participant> {
         let participant = Arc::new(participant);
         self.serial = self.serial.wrapping_add(1);
         let key = u64::from(participant.member_id) << 32 | u64::from(self.serial);
@@ -185,8 +192,7 @@ impl Room {
         self.first.get_or_insert_with(|| call_id.clone());
         self.members.insert(call_id, member);
         self.participants.insert(key, participant.clone());
-        self.conference.set_participants(&self.participants);
-        self.publish(ChangeKind::Joined, Some(&participant), step);
+        participant
     }
 
     fn leave(&mut self, call_id: &str, sequence: u64, step: &Step<'_>) {
@@ -200,7 +206,15 @@ impl Room {
     }
 
     fn remove(&mut self, call_id: &str, step: &Step<'_>) {
-        let Some(member) = self.members.remove(call_id) else { return };
+        let Some(member) = self.unseat(call_id, step) else { return };
+        self.participants.remove(&member.key);
+        self.conference.set_participants(&self.participants);
+        self.publish(ChangeKind::Left, Some(&member.participant), step);
+    }
+
+    /// Lets go of somebody; he is still shown, and that he leaves is not told yet.
+    fn unseat(&mut self, call_id: &str, step: &Step<'_>) -> Option<Member> {
+        let member = self.members.remove(call_id)?;
         if self.floor.value.as_deref() == Some(call_id) {
             self.floor.value = None;
             member.participant.set_state(member.participant.state().with(Flag::Floor, false));
@@ -209,9 +223,7 @@ impl Room {
         if self.first.as_deref() == Some(call_id) {
             self.first = None;
         }
-        self.participants.remove(&member.key);
-        self.conference.set_participants(&self.participants);
-        self.publish(ChangeKind::Left, Some(&member.participant), step);
+        Some(member)
     }
 
     fn remember_gone(&mut self, call_id: &str, sequence: u64, seen: u64, step: &Step<'_>) {
@@ -368,8 +380,13 @@ impl Room {
         let mut left: Vec<_> =
             self.members.values().map(|member| (member.key, member.participant.call_id.clone())).collect();
         left.sort_unstable();
+        // The list of participants is swapped once and not for each of them.
+        self.participants = Participants::new();
+        self.conference.set_participants(&self.participants);
         for (_, call_id) in left {
-            self.remove(&call_id, step);
+            if let Some(member) = self.unseat(&call_id, step) {
+                self.publish(ChangeKind::Left, Some(&member.participant), step);
+            }
         }
         self.turn_lock(false, step);
         self.publish(ChangeKind::ConferenceDestroyed, None, step);

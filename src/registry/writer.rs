@@ -7,12 +7,12 @@ pub use outage::{Aged, Graces};
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use super::Map;
 use super::change::{ChangeKind, Publish, Reason};
 use super::conference::Conference;
 use super::index::Registry;
 use super::noting::Noting;
 use super::room::{Room, Step};
+use super::{Map, Set};
 use crate::model::{AccountTag, ConferenceEvent, EventKind, ListedConference, Moment};
 
 use outage::Outage;
@@ -267,10 +267,11 @@ impl<P: Publish> Writer<P> {
         }
         for instance in self.missing(scope, listed, mark) {
             result.repaired += 1;
-            result.differences.push(format!("{} {instance}", ChangeKind::ConferenceDestroyed.name()));
+            if result.differences.len() < Noting::MOST {
+                result.differences.push(format!("{} {instance}", ChangeKind::ConferenceDestroyed.name()));
+            }
             self.end(&instance, Reason::List, now);
         }
-        result.differences.truncate(Noting::MOST);
         result
     }
 
@@ -285,7 +286,7 @@ impl<P: Publish> Writer<P> {
             return;
         }
         let kept = self.ended.remove(&*listed.instance).map(|ended| ended.kept).unwrap_or_default();
-        let noting = Noting::new(&self.publish);
+        let noting = Noting::new(&self.publish, &mut result.differences);
         let step = Step { publish: &noting, now, arrival: mark.arrival, reason: Reason::List };
         if !self.rooms.contains_key(&*listed.instance) {
             if listed.ending {
@@ -305,7 +306,6 @@ impl<P: Publish> Writer<P> {
         }
         let (repaired, unsure) = room.reconcile(listed, mark, &step);
         result.repaired += repaired;
-        noting.add_to(&mut result.differences);
         if unsure {
             result.unsure.push(room.conference.name.clone());
         }
@@ -313,8 +313,7 @@ impl<P: Publish> Writer<P> {
 
     /// What is known and not in the list, and has not been heard of since it was asked for.
     fn missing(&self, scope: Scope<'_>, listed: &[ListedConference], mark: Mark) -> Vec<Arc<str>> {
-        let in_list: std::collections::HashSet<&str> =
-            listed.iter().map(|conference| &*conference.instance).collect();
+        let in_list: Set<&str> = listed.iter().map(|conference| &*conference.instance).collect();
         let mut missing: Vec<_> = self
             .rooms
             .iter()

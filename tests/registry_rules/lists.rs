@@ -1,7 +1,9 @@
 //! Lists between two fences: what they repair and what they must leave alone.
 
+use std::sync::Arc;
+
 use convened::model::{EventKind, Flag, MemberState};
-use convened::registry::{ChangeKind, Reason, Scope};
+use convened::registry::{Change, ChangeKind, Publish, Reason, Registry, Scope, Writer};
 
 use crate::story::Story;
 use crate::support::events::{at, floor, joined, left, listed, listed_member, state, told};
@@ -231,4 +233,38 @@ fn ghost_and_loudness_are_not_forgotten_over_a_list() {
     assert!(state.has(Flag::Ghost));
     assert_eq!(state.current_energy(), Some(500));
     assert_eq!(story.news(), [ChangeKind::ConferenceCreated, ChangeKind::Joined]);
+}
+
+#[test]
+fn whom_a_list_has_twice_is_told_as_joined_first() {
+    let mut story = Story::new();
+    let mark = story.mark(1);
+    let mut list = listed(vec![listed_member("a", 7), listed_member("a", 7)]);
+    list.members[0].caller_name = "Somebody Else".into();
+    story.lists(&[list], mark);
+    assert_eq!(story.calls(), ["a"]);
+    let news = [ChangeKind::ConferenceCreated, ChangeKind::Joined, ChangeKind::ParticipantUpdated];
+    assert_eq!(story.news(), news);
+}
+
+/// Looks at the conference at each change of somebody.
+struct Onlooker;
+
+impl Publish for Onlooker {
+    fn publish(&self, change: Change) {
+        let Some((participant, _)) = change.participant else { return };
+        let is_there = change.conference.by_call_id(&participant.call_id).is_some();
+        assert_eq!(is_there, change.kind != ChangeKind::Left, "{:?}", change.kind);
+    }
+}
+
+#[test]
+fn whoever_hears_of_a_change_finds_it() {
+    let mut writer = Writer::new(Arc::new(Registry::new()), "fs1".into(), Onlooker);
+    let everybody = [listed(vec![listed_member("c", 9), listed_member("b", 8), listed_member("a", 7)])];
+    let without_one = [listed(vec![listed_member("c", 9), listed_member("a", 7)])];
+    for list in [&everybody[..], &without_one, &everybody, &[]] {
+        let mark = writer.mark(1, at(0));
+        writer.reconcile(Scope::Node, list, mark, at(0));
+    }
 }

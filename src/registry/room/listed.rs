@@ -1,13 +1,14 @@
-//! What a list says of a room that events have told of, too.
+//! A room compared with the switch's own list of it.
 //!
 //! Owns: which of both is believed, member by member, for the floor and for the lock. The list is of some
 //! moment between two fences; whatever an event has touched since the first of them is newer, or may be.
 
-use std::collections::HashSet;
 use std::sync::Arc;
 
 use super::{LINKED_WITHIN_MS, Room, Step};
 use crate::model::{Flag, ListedConference, ListedMember, MemberState};
+use crate::registry::Set;
+use crate::registry::change::ChangeKind;
 use crate::registry::conference::Participant;
 use crate::registry::writer::Mark;
 
@@ -20,9 +21,17 @@ impl Room {
         mark: Mark,
         step: &Step<'_>,
     ) -> (u32, bool) {
-        let mut repaired = 0;
+        let (mut known, mut found) = (Vec::new(), Vec::new());
         // FreeSWITCH lists the newest first.
         for member in listed.members.iter().rev() {
+            match self.members.contains_key(&*member.call_id) {
+                true => known.push(member),
+                false => found.extend(self.find(member, mark, step)),
+            }
+        }
+        self.show(&found, step);
+        let mut repaired = u32::try_from(found.len()).unwrap_or(u32::MAX);
+        for member in known {
             repaired += u32::from(self.reconcile_member(member, mark, step));
         }
         let (missing, unsure) = self.missing(listed, mark);
@@ -51,35 +60,49 @@ impl Room {
         (repaired, unsure)
     }
 
+    /// Compares somebody who is known; gives whether he differed.
     fn reconcile_member(&mut self, listed: &ListedMember, mark: Mark, step: &Step<'_>) -> bool {
-        let names = (&*listed.caller_name, &*listed.caller_number);
-        let Some(member) = self.members.get_mut(&*listed.call_id) else {
-            if self.gone.get(&*listed.call_id).is_some_and(|gone| gone.touched > mark.arrival) {
-                return false;
-            }
-            let joined = step.now.unix_ms.saturating_sub(listed.joined_s_ago.saturating_mul(1_000));
-            let state = listed_state(None, listed.state);
-            let participant =
-                Participant::new((*listed.call_id).into(), listed.member_id, names, joined, state);
-            let first = self.first.take();
-            self.insert(participant, mark.sequence, step);
-            self.first = first;
-            return true;
-        };
+        let Some(member) = self.members.get_mut(&*listed.call_id) else { return false };
         if member.touched > mark.arrival {
             return false;
         }
         member.sequence = member.sequence.max(mark.sequence);
         let state = listed_state(Some(member.participant.state()), listed.state);
+        let names = (&*listed.caller_name, &*listed.caller_number);
         let before = self.conference.change_number();
         self.describe(&listed.call_id, listed.member_id, names, step);
         self.set_state(&listed.call_id, state, step);
         before != self.conference.change_number()
     }
 
+    /// Takes in somebody whom only the list tells of, unless he left after it was asked for.
+    fn find(&mut self, listed: &ListedMember, mark: Mark, step: &Step<'_>) -> Option<Arc<Participant>> {
+        if self.gone.get(&*listed.call_id).is_some_and(|gone| gone.touched > mark.arrival) {
+            return None;
+        }
+        let names = (&*listed.caller_name, &*listed.caller_number);
+        let joined = step.now.unix_ms.saturating_sub(listed.joined_s_ago.saturating_mul(1_000));
+        let state = listed_state(None, listed.state);
+        let participant = Participant::new((*listed.call_id).into(), listed.member_id, names, joined, state);
+        let first = self.first.take();
+        let participant = self.seat(participant, mark.sequence, step);
+        self.first = first;
+        Some(participant)
+    }
+
+    /// Shows and tells those who were found. The list of participants is swapped once and not for each of them.
+    fn show(&self, found: &[Arc<Participant>], step: &Step<'_>) {
+        if !found.is_empty() {
+            self.conference.set_participants(&self.participants);
+        }
+        for participant in found {
+            self.publish(ChangeKind::Joined, Some(participant), step);
+        }
+    }
+
     /// Who is here and not in the list, and whether somebody else may be missing there.
     fn missing(&self, listed: &ListedConference, mark: Mark) -> (Vec<Arc<str>>, bool) {
-        let in_list: HashSet<&str> = listed.members.iter().map(|member| &*member.call_id).collect();
+        let in_list: Set<&str> = listed.members.iter().map(|member| &*member.call_id).collect();
         let mut unsure = false;
         let mut missing = Vec::new();
         for (call_id, member) in &self.members {
