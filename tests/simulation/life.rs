@@ -78,12 +78,23 @@ impl Life {
                 let _ = switch.talk(&call, self.dice.chance(0.5));
             }
             46..50 => {
-                let word = pick(&mut self.dice, &["lock", "unlock", "unlock"]);
-                switch.api(&format!("conference {room} {word}"));
+                for _ in 0..=self.hastily() {
+                    let word = pick(&mut self.dice, &["lock", "unlock", "unlock"]);
+                    switch.api(&format!("conference {room} {word}"));
+                }
             }
             50..53 => self.command_many(switch, &room),
-            _ => self.command_one(switch, &call, &room),
+            _ => {
+                for _ in 0..=self.hastily() {
+                    self.command_one(switch, &call, &room);
+                }
+            }
         }
+    }
+
+    /// How often somebody thinks better of it at once: events of one member that change places are the hard ones.
+    fn hastily(&mut self) -> u64 {
+        if self.dice.chance(0.3) { self.dice.below(4) } else { 0 }
     }
 
     /// A command for a whole conference.
