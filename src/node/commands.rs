@@ -6,11 +6,12 @@
 
 use std::collections::VecDeque;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::sync::{Notify, mpsc, oneshot, watch};
+use tokio::sync::{broadcast, mpsc, oneshot, watch};
 use tokio::time::Instant;
 use tokio_util::codec::Decoder as _;
 
@@ -103,7 +104,17 @@ struct Request {
 pub(super) struct Commands {
     requests: mpsc::Sender<Request>,
     connected: watch::Receiver<bool>,
-    doubted: Arc<Notify>,
+    doubted: broadcast::Sender<Doubt>,
+    answers: Arc<AtomicU64>,
+}
+
+/// Why somebody has lost his faith in a connection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Doubt {
+    /// The answers are those of other commands.
+    Mixed,
+    /// No answer for so long, and nothing was heard on the event connection either.
+    Dead(Duration),
 }
 
 impl std::fmt::Debug for Request {
@@ -117,8 +128,9 @@ impl Commands {
     pub(super) fn new() -> (Self, Pipeline) {
         let (requests, waiting) = mpsc::channel(WAITING);
         let (connection, connected) = watch::channel(false);
-        let doubted = Arc::new(Notify::new());
-        (Self { requests, connected, doubted: doubted.clone() }, Pipeline { waiting, connection, doubted })
+        let (doubted, answers) = (broadcast::Sender::new(1), Arc::new(AtomicU64::new(0)));
+        let pipeline = Pipeline { waiting, connection, doubted: doubted.clone(), answers: answers.clone() };
+        (Self { requests, connected, doubted, answers }, pipeline)
     }
 
     pub(super) fn is_connected(&self) -> bool {
@@ -132,10 +144,15 @@ impl Commands {
         let _ = connected.wait_for(|connected| *connected).await;
     }
 
-    /// The answers are those of other commands: the connection is made anew, and who waits learns that
-    /// the outcome is unknown.
-    pub(super) fn doubt(&self) {
-        self.doubted.notify_waiters();
+    /// How often something was read on command connections.
+    pub(super) fn answers(&self) -> u64 {
+        self.answers.load(Ordering::Relaxed)
+    }
+
+    /// The connection is of no use any more: it is made anew, and who waits learns that the outcome is unknown.
+    pub(super) fn doubt(&self, why: Doubt) {
+        // Nobody listens while there is no connection; then there is nothing to doubt.
+        let _ = self.doubted.send(why);
     }
 
     /// Sends a command and waits for its reply.
@@ -157,7 +174,8 @@ impl Commands {
 pub(super) struct Pipeline {
     waiting: mpsc::Receiver<Request>,
     connection: watch::Sender<bool>,
-    doubted: Arc<Notify>,
+    doubted: broadcast::Sender<Doubt>,
+    answers: Arc<AtomicU64>,
 }
 
 impl Pipeline {
@@ -212,11 +230,8 @@ impl Pipeline {
         let mut to_send = BytesMut::new();
         // A reply that has got lost shifts all that follow: each of them comes too late, for ever.
         let mut timely = Instant::now();
-        let doubted = self.doubted.clone();
-        let doubted = doubted.notified();
-        tokio::pin!(doubted);
         // Doubts of the connection before do not count.
-        doubted.as_mut().enable();
+        let mut doubts = self.doubted.subscribe();
         loop {
             let stuck = (!in_flight.is_empty()).then(|| timely + stuck_after);
             // What is bounded goes first, so that nothing is kept from its turn.
@@ -225,8 +240,11 @@ impl Pipeline {
                 () = tokio::time::sleep_until(stuck.unwrap_or_else(Instant::now)), if stuck.is_some() => {
                     return Lost::Stuck(stuck_after);
                 }
-                () = doubted.as_mut() => {
-                    return Lost::Protocol("commands get the answers of others".into());
+                Ok(doubt) = doubts.recv() => {
+                    return match doubt {
+                        Doubt::Mixed => Lost::Protocol("commands get the answers of others".into()),
+                        Doubt::Dead(after) => Lost::Dead(after),
+                    };
                 }
                 written = writer.write_buf(&mut to_send), if !to_send.is_empty() => {
                     if let Err(error) = written {
@@ -246,7 +264,9 @@ impl Pipeline {
                 read = reader.read_buf(&mut received) => {
                     match read {
                         Ok(0) => return Lost::Closed(None),
-                        Ok(_) => {}
+                        Ok(_) => {
+                            self.answers.fetch_add(1, Ordering::Relaxed);
+                        }
                         Err(error) => return Lost::Broken(error),
                     }
                     loop {

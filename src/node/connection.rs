@@ -49,13 +49,20 @@ pub(super) enum Lost {
     Broken(std::io::Error),
     #[error("nothing was heard for {} s, not even a HEARTBEAT", .0.as_secs())]
     Mute(Duration),
-    #[error("commands are answered, but for {} ms neither their event nor anything else was heard", .0.as_millis())]
+    #[error("for {} ms neither the event of a command nor anything else was heard", .0.as_millis())]
     Deaf(Duration),
+    #[error("for {} ms no command was answered and no event came", .0.as_millis())]
+    Dead(Duration),
     #[error("no command was answered in time for {} s", .0.as_secs())]
     Stuck(Duration),
 }
 
 impl Lost {
+    /// Whether it was noticed by nothing having come.
+    pub(super) fn is_silence(&self) -> bool {
+        matches!(self, Self::Mute(_) | Self::Deaf(_))
+    }
+
     /// Whether trying again soon is of no use: somebody has to change something.
     pub(super) fn needs_somebody(&self) -> bool {
         matches!(

@@ -69,7 +69,8 @@ impl Fences {
         self.reads.load(Ordering::Relaxed)
     }
 
-    /// A fence that was sent after that moment has not come by, and should have.
+    /// A fence that was sent after that moment has not come by, and should have; or the switch cannot be reached
+    /// for anything else.
     pub(super) fn missed(&self, since: Heard) {
         // Full: the follower has one to look at already.
         let _ = self.unseen.try_send(since);

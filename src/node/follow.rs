@@ -44,6 +44,8 @@ pub(super) struct Follower<P> {
     others: Names<5>,
     /// Whether this connection has told which run of the switch it is.
     core_known: bool,
+    /// When something was heard last.
+    heard_at: Option<Moment>,
 }
 
 impl<P: Publish> Follower<P> {
@@ -55,7 +57,17 @@ impl<P: Publish> Follower<P> {
     ) -> Self {
         let others =
             Names::new(["Event-Name", "Event-Subclass", "Fence-ID", "Event-Sequence", "Uptime-msec"]);
-        Self { shared, writer, compare, missed, translator: Translator::default(), others, core_known: false }
+        let (core_known, heard_at) = (false, None);
+        Self {
+            shared,
+            writer,
+            compare,
+            missed,
+            translator: Translator::default(),
+            others,
+            core_known,
+            heard_at,
+        }
     }
 
     /// Follows the node for ever.
@@ -67,7 +79,7 @@ impl<P: Publish> Follower<P> {
                 Ok(mut connection) => {
                     self.connected();
                     let lost = self.read(&mut connection, &mut backoff).await;
-                    self.disconnected();
+                    self.disconnected(&lost);
                     lost
                 }
                 Err(lost) => lost,
@@ -133,18 +145,23 @@ impl<P: Publish> Follower<P> {
         self.shared.look.at_everything();
     }
 
-    fn disconnected(&mut self) {
+    fn disconnected(&mut self, lost: &Lost) {
         self.shared.connection.store(0, Ordering::Release);
         self.shared.fences.give_up();
-        if let Some(aged) = self.writer.lose(self.shared.outside.now()) {
+        // A connection that died without a word has told nothing since it was heard last.
+        let now = self.shared.outside.now();
+        let lost_at = if lost.is_silence() { self.heard_at.unwrap_or(now) } else { now };
+        if let Some(aged) = self.writer.lose(lost_at) {
             self.tell_aged(aged);
         }
+        self.age(now);
     }
 
     /// Reads one connection to its end.
     async fn read(&mut self, connection: &mut Connection, backoff: &mut Backoff) -> Lost {
         let silence = self.shared.settings.heartbeat_timeout();
         let mut heard = Instant::now();
+        self.heard_at = Some(self.shared.outside.now());
         loop {
             let now = self.shared.outside.now();
             loop {
@@ -172,6 +189,7 @@ impl<P: Publish> Follower<P> {
                     }
                     self.shared.fences.heard();
                     heard = Instant::now();
+                    self.heard_at = Some(self.shared.outside.now());
                 }
                 // Behind the reading: what has come by now counts.
                 Some(since) = self.missed.recv() => {
@@ -236,6 +254,9 @@ impl<P: Publish> Follower<P> {
     fn learn_core(&mut self, event: &Event, now: Moment) {
         let Some(core) = event.get("Core-UUID").map(Value::text) else { return };
         self.core_known = true;
+        if self.shared.told().core.as_deref() != Some(&*core) {
+            self.shared.figures.started_anew();
+        }
         if self.writer.begin_core(&core, now) {
             let node = &*self.shared.name;
             tracing::warn!(node, "FreeSWITCH was started anew: its earlier conferences are gone");

@@ -10,7 +10,7 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::backoff::Backoff;
-use super::commands::{CommandError, Commands, Pipeline, Reply};
+use super::commands::{CommandError, Commands, Doubt, Pipeline, Reply};
 use super::connection::{Connection, Lost};
 use super::fences::{Fences, Heard, SUBCLASS};
 use super::figures::Figures;
@@ -270,12 +270,29 @@ impl Node {
     }
 
     async fn send(&self, command: Command) -> Result<Reply, CommandError> {
-        let sent = Instant::now();
-        let reply = self.shared.commands.send(command, self.shared.settings.command_timeout()).await;
-        if reply.is_ok() {
-            self.shared.figures.answered(sent.elapsed());
+        let (sent, before) = (Instant::now(), self.silence());
+        let within = self.shared.settings.command_timeout();
+        let reply = self.shared.commands.send(command, within).await;
+        match reply {
+            Ok(_) => self.shared.figures.answered(sent.elapsed()),
+            Err(CommandError::Timeout) => self.waited_in_vain(before),
+            Err(_) => {}
         }
         reply
+    }
+
+    /// What has been heard on both connections.
+    fn silence(&self) -> (Heard, u64) {
+        (self.shared.heard(), self.shared.commands.answers())
+    }
+
+    /// A command has had its time. A switch that is slow to answer goes on telling, or answers somebody else;
+    /// of one that has done neither since the connection may have died. If there is no other one to be had, the
+    /// events have died, too: see `keep_commands`.
+    fn waited_in_vain(&self, since: (Heard, u64)) {
+        if since == self.silence() {
+            self.shared.commands.doubt(Doubt::Dead(self.shared.settings.command_timeout()));
+        }
     }
 
     /// Sends a fence and waits until it comes by on the event connection: all that the switch had told
@@ -284,8 +301,8 @@ impl Node {
     /// # Errors
     /// If it does not come by: there is no event connection, or not in time.
     pub async fn fence(&self) -> Result<Mark, CommandError> {
-        let before = self.shared.heard();
-        if before.connection == 0 {
+        let before = self.silence();
+        if before.0.connection == 0 {
             return Err(CommandError::Unavailable);
         }
         let mut accepted = None;
@@ -306,8 +323,10 @@ impl Node {
             return seen;
         }
         // After an answer that came late itself the fence may still be on its way.
-        if accepted.is_some_and(|at| at.elapsed() >= within / 2) {
-            self.shared.fences.missed(before);
+        match accepted {
+            Some(at) if at.elapsed() >= within / 2 => self.shared.fences.missed(before.0),
+            Some(_) => {}
+            None => self.waited_in_vain(before),
         }
         Err(CommandError::Timeout)
     }
@@ -338,15 +357,22 @@ impl<F: Future> MapEnded for F {}
 /// The life of the command connection.
 async fn keep_commands(shared: Arc<Shared>, mut pipeline: Pipeline) {
     let mut backoff = shared.backoff();
-    // Four commands in a row that nobody answers: the connection is of no use.
-    let stuck_after = 4 * shared.settings.command_timeout();
+    // One command after another that nobody answers, while events come: the connection is of no use.
+    let stuck_after = 2 * shared.settings.command_timeout();
     loop {
+        let before = shared.heard();
         let lost = match open_commands(&shared).await {
             Ok(connection) => {
                 shared.command_trouble.clear();
                 pipeline.run(connection, stuck_after, &mut backoff).await
             }
-            Err(lost) => lost,
+            Err(lost) => {
+                if matches!(lost, Lost::Silent { .. }) {
+                    // A switch that does not answer the door, and has told nothing meanwhile.
+                    shared.fences.missed(before);
+                }
+                lost
+            }
         };
         tell_trouble(&shared, "command connection", &shared.command_trouble, &lost);
         let wait = if lost.needs_somebody() { backoff.longest() } else { backoff.step() };

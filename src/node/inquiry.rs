@@ -16,7 +16,7 @@ use bytes::Bytes;
 use tokio::sync::oneshot;
 
 use super::address::{Unaddressable, listable_word};
-use super::commands::{CommandError, Reply};
+use super::commands::{CommandError, Doubt, Reply};
 use super::follow::Compare;
 use super::handle::Node;
 use super::listing::{ListingError, parse_listing};
@@ -114,7 +114,7 @@ async fn verify_answers(node: &Node) {
     if let Ok(reply) = node.api(&format!("conference {nobody} json_list compact")).await
         && reply.text().trim_end() != format!("-ERR Conference {nobody} not found")
     {
-        node.shared.commands.doubt();
+        node.shared.commands.doubt(Doubt::Mixed);
     }
 }
 

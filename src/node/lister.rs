@@ -15,6 +15,7 @@ use super::address::conference_word;
 use super::handle::Node;
 use super::inquiry::{ListError, list_everything, look_at_unknown};
 use super::look::Wanted;
+use crate::registry::NodeCondition;
 
 /// One conference is not listed more often.
 const AT_MOST_EVERY: Duration = Duration::from_secs(1);
@@ -37,6 +38,8 @@ pub(super) struct Lister {
     everything_from: Instant,
     /// There is such a conference.
     everything_wanted: bool,
+    /// The last turn was the clock's; the next one is that of what looked odd.
+    odd_first: bool,
     chance: StdRng,
 }
 
@@ -57,6 +60,7 @@ impl Lister {
             in_round: 0,
             everything_from,
             everything_wanted,
+            odd_first: false,
             chance,
         }
     }
@@ -66,9 +70,12 @@ impl Lister {
         let mut failures = node.shared.backoff();
         loop {
             let next = self.postponed.keys().next().map(|(at, _)| *at);
+            let odd_first = std::mem::take(&mut self.odd_first);
             let wanted = tokio::select! {
-                // What has its time goes first: it is not kept from it by what is always wanted.
+                // What has its time goes before what is always wanted, and neither twice in a row: an audit of
+                // more conferences than the switch can list in time does not keep the odd ones waiting.
                 biased;
+                wanted = node.shared.look.wanted(), if odd_first => wanted,
                 () = tokio::time::sleep_until(next.unwrap_or_else(Instant::now)), if next.is_some() => self.due(),
                 () = tokio::time::sleep_until(self.audit) => self.audit(),
                 () = tokio::time::sleep_until(self.everything_from), if self.everything_wanted => {
@@ -81,6 +88,10 @@ impl Lister {
             node.shared.commands.connected().await;
             if node.shared.connection.load(Ordering::Acquire) == 0 {
                 // Everything will be asked for when the events are back.
+                continue;
+            }
+            if !wanted.everything && !self.is_listed() {
+                // What an outage has lost is no drift, and the list of everything shows it.
                 continue;
             }
             if wanted.everything {
@@ -104,7 +115,14 @@ impl Lister {
         }
     }
 
+    /// Whether everything has been listed since the events came last.
+    fn is_listed(&self) -> bool {
+        let known = self.node.registry.node(self.node.name());
+        known.is_some_and(|(condition, _)| condition == NodeCondition::Followed)
+    }
+
     fn due(&mut self) -> Wanted {
+        self.odd_first = true;
         let now = Instant::now();
         let mut wanted = Wanted::default();
         while let Some(first) = self.postponed.first_entry()
@@ -119,6 +137,7 @@ impl Lister {
     /// The next conference in the round, and when the one after it is due. A round takes `audit_every`,
     /// however many conferences there are, unless the switch is slower.
     fn audit(&mut self) -> Wanted {
+        self.odd_first = true;
         let begins = self.round.is_empty();
         if begins {
             let (all, node) = (self.node.registry.conferences(), self.node.name());

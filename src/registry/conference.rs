@@ -21,6 +21,8 @@ pub struct Participant {
     pub caller_number: Box<str>,
     /// When he joined, in milliseconds since 1970.
     pub joined_unix_ms: u64,
+    /// Tells this stay in the conference from another one of the same call.
+    pub stay: u32,
     state: AtomicU64,
 }
 
@@ -29,10 +31,11 @@ impl Participant {
         call_id: Arc<str>,
         member_id: u32,
         names: (&str, &str),
-        joined_unix_ms: u64,
+        (joined_unix_ms, stay): (u64, u32),
         state: MemberState,
     ) -> Self {
         Self {
+            stay,
             call_id,
             member_id,
             caller_name: names.0.into(),

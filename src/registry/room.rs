@@ -21,6 +21,8 @@ use crate::model::{AccountTag, ConferenceEvent, EventKind, Flag, MemberFacts, Me
 
 /// How long a list may miss somebody who has joined.
 const LINKED_WITHIN_MS: u64 = 2_000;
+/// So much may a list and an event differ on when somebody joined.
+const JOINED_WITHIN_MS: u64 = 3_000;
 /// How long it is remembered who left.
 const REMEMBER_MS: u64 = 300_000;
 
@@ -75,6 +77,9 @@ struct Member {
     joined_ms: u64,
     /// The arrival of the latest event about him.
     touched: u64,
+    /// The names that events tell, where a list has told others: FreeSWITCH leaves `%41` in a name as it is and
+    /// encodes what is beside it, so that an event cannot be read back (switch_utils.c, `switch_url_encode_opt`).
+    misspelt: Option<Box<(Box<str>, Box<str>)>>,
 }
 
 struct Gone {
@@ -142,11 +147,8 @@ impl Room {
     }
 
     fn join(&mut self, sequence: u64, facts: &MemberFacts<'_>, step: &Step<'_>) -> Option<Odd> {
-        if let Some(member) = self.members.get_mut(&*facts.call_id) {
-            if sequence > member.joined_sequence {
-                member.joined_sequence = sequence;
-                member.joined_ms = step.now.monotonic_ms;
-            }
+        if self.members.contains_key(&*facts.call_id) {
+            self.join_anew(sequence, &facts.call_id, step);
             return self.update(sequence, facts, step);
         }
         let gone = self.gone.get(&*facts.call_id);
@@ -157,8 +159,8 @@ impl Room {
         let overtaken = gone.is_some_and(|gone| gone.seen > sequence);
         let names = (&*facts.caller_name, &*facts.caller_number);
         let state = facts.state.with(Flag::Floor, false);
-        let participant =
-            Participant::new((*facts.call_id).into(), facts.member_id, names, step.now.unix_ms, state);
+        let joined = (step.now.unix_ms, self.next_stay());
+        let participant = Participant::new((*facts.call_id).into(), facts.member_id, names, joined, state);
         self.insert(participant, sequence, step);
         if let Some(member) = self.members.get_mut(&*facts.call_id) {
             member.joined_sequence = sequence;
@@ -168,17 +170,37 @@ impl Room {
         overtaken.then_some(Odd::Overtaken)
     }
 
+    /// Somebody who is here is told to have joined. If that was long after what is known of him, he had left.
+    fn join_anew(&mut self, sequence: u64, call_id: &str, step: &Step<'_>) {
+        let stay = self.next_stay();
+        let Some(member) = self.members.get_mut(call_id) else { return };
+        if sequence <= member.joined_sequence {
+            return;
+        }
+        member.joined_sequence = sequence;
+        member.joined_ms = step.now.monotonic_ms;
+        let known = member.participant.clone();
+        if known.joined_unix_ms.abs_diff(step.now.unix_ms) > JOINED_WITHIN_MS {
+            let names = (&*known.caller_name, &*known.caller_number);
+            self.describe(call_id, known.member_id, names, (step.now.unix_ms, stay), step);
+        }
+    }
+
     fn insert(&mut self, participant: Participant, sequence: u64, step: &Step<'_>) {
         let participant = self.seat(participant, sequence, step);
         self.conference.set_participants(&self.participants);
         self.publish(ChangeKind::Joined, Some(&participant), step);
     }
 
+    fn next_stay(&mut self) -> u32 {
+        self.serial = self.serial.wrapping_add(1);
+        self.serial
+    }
+
     /// Takes somebody in; he is neither shown nor told yet.
     fn seat(&mut self, participant: Participant, sequence: u64, step: &Step<'_>) -> Arc<Participant> {
         let participant = Arc::new(participant);
-        self.serial = self.serial.wrapping_add(1);
-        let key = u64::from(participant.member_id) << 32 | u64::from(self.serial);
+        let key = u64::from(participant.member_id) << 32 | u64::from(participant.stay);
         let call_id = participant.call_id.clone();
         let member = Member {
             participant: participant.clone(),
@@ -187,6 +209,7 @@ impl Room {
             joined_sequence: 0,
             joined_ms: 0,
             touched: step.arrival,
+            misspelt: None,
         };
         self.gone.remove(&call_id);
         self.first.get_or_insert_with(|| call_id.clone());
@@ -253,24 +276,45 @@ impl Room {
         member.touched = step.arrival;
         if sequence > member.sequence {
             member.sequence = sequence;
-            self.describe(&facts.call_id, facts.member_id, (&facts.caller_name, &facts.caller_number), step);
+            let told = (&*facts.caller_name, &*facts.caller_number);
+            let known = &member.participant;
+            let joined = (known.joined_unix_ms, known.stay);
+            match &member.misspelt {
+                Some(names) if (&*names.0, &*names.1) == told => {
+                    let names = (known.caller_name.clone(), known.caller_number.clone());
+                    self.describe(&facts.call_id, facts.member_id, (&names.0, &names.1), joined, step);
+                }
+                _ => {
+                    member.misspelt = None;
+                    self.describe(&facts.call_id, facts.member_id, told, joined, step);
+                }
+            }
             self.set_state(&facts.call_id, facts.state, step);
             self.observe_floor(sequence, facts, step);
         }
         None
     }
 
-    /// Replaces a participant whose names are not the known ones any more.
-    fn describe(&mut self, call_id: &str, member_id: u32, names: (&str, &str), step: &Step<'_>) {
+    /// Replaces a participant whose names, or the time of whose joining, are not the known ones any more.
+    fn describe(
+        &mut self,
+        call_id: &str,
+        member_id: u32,
+        names: (&str, &str),
+        joined: (u64, u32),
+        step: &Step<'_>,
+    ) {
         let Some(member) = self.members.get_mut(call_id) else { return };
         let old = &member.participant;
-        if old.member_id == member_id && &*old.caller_name == names.0 && &*old.caller_number == names.1 {
+        let same =
+            (&*old.caller_name, &*old.caller_number, old.joined_unix_ms) == (names.0, names.1, joined.0);
+        if same && old.member_id == member_id {
             return;
         }
-        let new = Participant::new(old.call_id.clone(), member_id, names, old.joined_unix_ms, old.state());
+        let new = Participant::new(old.call_id.clone(), member_id, names, joined, old.state());
         member.participant = Arc::new(new);
         self.participants.remove(&member.key);
-        member.key = u64::from(member_id) << 32 | (member.key & u64::from(u32::MAX));
+        member.key = u64::from(member_id) << 32 | u64::from(joined.1);
         self.participants.insert(member.key, member.participant.clone());
         let participant = member.participant.clone();
         self.conference.set_participants(&self.participants);

@@ -23,7 +23,7 @@ pub(super) fn effect(action: ParticipantAction) -> Option<(Flag, bool)> {
 /// Whether the same stay of the same call is still in the conference.
 pub(super) fn is_in(conference: &Conference, participant: &Participant) -> bool {
     let now = conference.by_call_id(&participant.call_id);
-    now.is_some_and(|now| now.joined_unix_ms == participant.joined_unix_ms)
+    now.is_some_and(|now| now.stay == participant.stay)
 }
 
 /// Whether the participant is as asked, or has left meanwhile.

@@ -3,11 +3,11 @@
 use std::time::Duration;
 
 use convened::node::{CommandError, Node, Reply};
-use convened::sim::switch::{Switch, Which};
+use convened::sim::switch::{Switch, SwitchOptions, Which};
 use convened::sim::world::Caller;
 use futures_util::future::join_all;
 
-use crate::support::house::{House, eventually, soon, switch};
+use crate::support::house::{House, eventually, options, soon, switch};
 
 async fn printed(node: &Node, line: &str) -> String {
     match soon("a reply", node.api(line)).await {
@@ -18,7 +18,10 @@ async fn printed(node: &Node, line: &str) -> String {
 
 #[tokio::test]
 async fn a_late_reply_is_not_given_to_the_next_command() {
-    let house = House::with(switch().await, |settings| settings.node.command_timeout_ms = 400);
+    // It goes on telling: it is slow and not dead.
+    let heartbeat = Some(std::time::Duration::from_millis(50));
+    let switch = Switch::start(SwitchOptions { heartbeat, ..options() }).await.unwrap();
+    let house = House::with(switch, |settings| settings.node.command_timeout_ms = 400);
     house.followed().await;
     house.switch.api("global_setvar first=1");
     house.switch.api("global_setvar second=2");

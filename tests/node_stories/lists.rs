@@ -170,3 +170,28 @@ async fn what_was_told_before_the_list_is_applied_before_it_is_compared() {
     let muted = house.kept.all().into_iter().find(|change| change.kind == ChangeKind::Muted);
     assert_eq!(muted.map(|change| change.reason), Some(Reason::Event));
 }
+
+#[tokio::test]
+async fn the_answer_of_another_command_ends_no_conference() {
+    let house = House::new().await;
+    let ann = house.switch.join("daily", Caller::new("Ann", "2001")).unwrap();
+    house.agrees().await;
+    let connections = house.switch.connections();
+    let other = "-ERR Conference weekly not found\n";
+    house.switch.answer_instead("conference daily json_list", other);
+    assert!(soon("an error", house.node.list_conference("daily")).await.is_err());
+    assert!(house.state("daily", &ann).is_some());
+    assert_eq!(house.switch.connections(), connections, "the next answers are the right ones");
+    // Now the next ones are not, either.
+    house.switch.answer_instead("conference daily json_list", other);
+    house.switch.answer_instead("conference nobody-", "[]");
+    assert!(soon("an error", house.node.list_conference("daily")).await.is_err());
+    eventually("there is another connection", || {
+        house.switch.connections().iter().any(|id| !connections.contains(id))
+    })
+    .await;
+    eventually("it can be used", || house.node.status().commands_connected).await;
+    assert_eq!(soon("a list", house.node.list_conference("daily")).await.unwrap().repaired, 0);
+    assert!(house.state("daily", &ann).is_some());
+    assert_eq!(house.node.status().connections, 1, "the events were not disturbed");
+}

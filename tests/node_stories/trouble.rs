@@ -181,7 +181,32 @@ async fn an_event_connection_that_died_without_a_word_is_made_anew_when_a_fence_
     house.agrees().await;
     let told = log.lines("WARN");
     assert_eq!(told.len(), 1, "{told:#?}");
-    assert!(told[0].contains("for 400 ms neither their event nor anything else was heard"), "{told:?}");
+    assert!(
+        told[0].contains("for 400 ms neither the event of a command nor anything else was heard"),
+        "{told:?}"
+    );
+}
+
+#[tokio::test]
+async fn a_switch_that_falls_silent_on_both_connections_is_lost_soon_though_it_still_takes_calls_in() {
+    let switch = Switch::start(SwitchOptions { heartbeat: None, ..options() }).await.unwrap();
+    let house = House::with(switch, |settings| {
+        settings.node.command_timeout_ms = 300;
+        settings.node.connect_timeout_ms = 300;
+        settings.node.stale_after_s = 1;
+        settings.audit_every = Duration::from_millis(200);
+    });
+    house.switch.join("daily", Caller::new("Ann", "2001")).unwrap();
+    house.agrees().await;
+    house.switch.hold_replies();
+    house.switch.stall(Which::All);
+    eventually("the events are given up", || !house.node.status().events_connected).await;
+    eventually("what is known is stale", || house.conference("daily").is_stale()).await;
+    house.switch.resume(Which::All);
+    house.switch.release_replies();
+    house.followed().await;
+    house.agrees().await;
+    assert!(!house.conference("daily").is_stale());
 }
 
 #[tokio::test]
@@ -212,7 +237,12 @@ async fn a_missing_fence_is_no_sign_if_anything_else_came_or_the_command_was_not
         house.switch.keep_events();
         house.switch.release_replies();
         house.switch.delay_replies(Duration::ZERO);
-        soon("a fence on the same connection", house.node.fence()).await.unwrap();
+        soon("a fence on the same connection", async {
+            while house.node.fence().await.is_err() {
+                tokio::task::yield_now().await;
+            }
+        })
+        .await;
         let status = house.node.status();
         assert_eq!((status.connections, status.trouble), (1, None), "{heartbeat:?} {late:?}");
     }

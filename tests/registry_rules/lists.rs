@@ -6,7 +6,7 @@ use convened::model::{EventKind, Flag, MemberState};
 use convened::registry::{Change, ChangeKind, Publish, Reason, Registry, Scope, Writer};
 
 use crate::story::Story;
-use crate::support::events::{at, floor, joined, left, listed, listed_member, state, told};
+use crate::support::events::{Told, at, floor, joined, left, listed, listed_member, state, told};
 
 #[test]
 fn a_list_finds_who_was_not_told_of_and_removes_who_is_gone() {
@@ -16,6 +16,7 @@ fn a_list_finds_who_was_not_told_of_and_removes_who_is_gone() {
     let mark = story.mark(3);
     let mut list = listed(vec![listed_member("c", 9), listed_member("a", 7)]);
     list.locked = true;
+    list.members.iter_mut().for_each(|member| member.joined_s_ago = 5);
     list.members[0].state = list.members[0].state.with(Flag::Speak, false).with(Flag::Floor, true);
     let result = story.lists(&[list.clone()], mark);
     assert_eq!((result.repaired, result.unsure.len()), (4, 0));
@@ -80,7 +81,8 @@ fn who_was_told_of_after_the_fence_is_not_removed_by_a_list_without_him() {
     story.now += 5_000;
     let mark = story.mark(3);
     story.hears_all([state(4, "b", 8).is(Flag::Speak, false)]);
-    let list = [listed(vec![listed_member("a", 7)])];
+    let mut list = [listed(vec![listed_member("a", 7)])];
+    list[0].members[0].joined_s_ago = 5;
     let result = story.lists(&list, mark);
     assert_eq!((result.repaired, result.unsure.len()), (0, 1));
     assert_eq!(story.calls(), ["a", "b"]);
@@ -267,4 +269,55 @@ fn whoever_hears_of_a_change_finds_it() {
         let mark = writer.mark(1, at(0));
         writer.reconcile(Scope::Node, list, mark, at(0));
     }
+}
+
+#[test]
+fn a_name_that_events_cannot_tell_is_the_lists() {
+    let mut story = Story::new();
+    let named = |told: Told, name: &'static str| {
+        let mut told = told;
+        told.0.member.as_mut().unwrap().caller_name = name.into();
+        told
+    };
+    let mut list = [listed(vec![listed_member("a", 7)])];
+    list[0].members[0].caller_name = "Ann%20Lee".into();
+    let name = |story: &Story| story.daily().by_call_id("a").unwrap().caller_name.to_string();
+    story.hears_all([named(joined(1, "a", 7), "Ann Lee")]);
+    let mark = story.mark(2);
+    assert_eq!(story.lists(&list, mark).repaired, 1);
+    let before = story.count();
+    story.hears_all([named(state(3, "a", 7), "Ann Lee"), named(state(4, "a", 7), "Ann Lee")]);
+    let mark = story.mark(5);
+    assert_eq!(story.lists(&list, mark).repaired, 0, "once is enough");
+    assert_eq!((name(&story).as_str(), story.count()), ("Ann%20Lee", before));
+    story.hears_all([named(state(6, "a", 7), "Ben")]);
+    assert_eq!(name(&story), "Ben", "another name is another name");
+}
+
+#[test]
+fn a_list_puts_right_when_somebody_joined_and_he_stays_the_same() {
+    let mut story = Story::new();
+    story.now += 1_000_000;
+    story.hears_all([joined(1, "a", 7)]);
+    let (came, stay) = {
+        let ann = story.daily().by_call_id("a").unwrap();
+        (ann.joined_unix_ms, ann.stay)
+    };
+    let mut list = [listed(vec![listed_member("a", 7)])];
+    for (ago, repaired) in [(2, 0), (100, 1), (100, 0)] {
+        list[0].members[0].joined_s_ago = ago;
+        let mark = story.mark(2);
+        assert_eq!(story.lists(&list, mark).repaired, repaired, "{ago} s ago");
+    }
+    let ann = story.daily().by_call_id("a").unwrap();
+    assert!((90_000..110_000).contains(&(came - ann.joined_unix_ms)), "{} {came}", ann.joined_unix_ms);
+    assert_eq!(ann.stay, stay);
+}
+
+#[test]
+fn an_old_leaving_does_not_open_the_door_to_an_old_joining() {
+    let mut story = Story::new();
+    story.hears_all([joined(1, "a", 7), joined(2, "b", 8), left(20, "b", 8), left(10, "b", 8)]);
+    story.hears(joined(15, "b", 8));
+    assert_eq!(story.calls(), ["a"]);
 }

@@ -54,7 +54,17 @@ impl Story {
         mark: Mark,
     ) -> Reconciled {
         self.now += 10;
-        let result = self.writer.reconcile(scope, listed, mark, at(self.now));
+        let mut listed = listed.to_vec();
+        // Where a story says nothing of it, the list knows when somebody joined.
+        for member in listed.iter_mut().flat_map(|conference| &mut conference.members) {
+            let all = self.registry.conferences();
+            if let Some(known) = all.iter().find_map(|conference| conference.by_call_id(&member.call_id))
+                && member.joined_s_ago == 0
+            {
+                member.joined_s_ago = at(self.now).unix_ms.saturating_sub(known.joined_unix_ms) / 1_000;
+            }
+        }
+        let result = self.writer.reconcile(scope, &listed, mark, at(self.now));
         self.check();
         result
     }

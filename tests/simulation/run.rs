@@ -26,7 +26,7 @@ const TIGHT: usize = 40_000;
 const AUDIT: Duration = Duration::from_secs(30);
 /// Agreement that lasts so long is agreement: every conference has been audited meanwhile.
 const QUIET: Duration = Duration::from_secs(45);
-/// Where nothing was lost, only what is under way has still to come; on a slow wire that takes its time.
+/// Where nothing was lost or late, only what is under way has still to come.
 const AT_ONCE: Duration = Duration::from_secs(20);
 /// By then all that was odd has been listed, once more where the first list was unsure.
 const EVENING: Duration = Duration::from_secs(6);
@@ -292,7 +292,9 @@ impl Day {
                 (unrest, count) = (Instant::now(), told);
                 why = Some(difference.unwrap_or_else(|| "changes are still told".into()));
             }
-            let soon = if self.was_lossless() && !self.strange { AT_ONCE } else { SOON };
+            // A late joining is told with the time when it came, and the next list puts that right.
+            let at_once = self.was_lossless() && !self.strange && !self.troubles.can_delay();
+            let soon = if at_once { AT_ONCE } else { SOON };
             if unrest - calm > soon {
                 return Err(format!("it does not come to rest: {}", why.unwrap_or_default()));
             }

@@ -41,6 +41,7 @@ struct Person {
     member_id: u32,
     name: String,
     number: String,
+    joined: u64,
     /// Without floor and without what changes do not tell.
     state: MemberState,
 }
@@ -53,6 +54,7 @@ fn person(participant: &Participant, state: MemberState) -> Person {
         member_id: participant.member_id,
         name: participant.caller_name.to_string(),
         number: participant.caller_number.to_string(),
+        joined: participant.joined_unix_ms,
         state: state.without_current_energy().with(Flag::Floor, false),
     }
 }
@@ -176,9 +178,9 @@ impl Told {
         let known = self.people.get_mut(&who.call_id).ok_or("he is not there")?;
         let new = person(who, state);
         if TOLD.iter().any(|flag| known.state.has(*flag) != new.state.has(*flag)) {
-            // Names are told of before the state that came with them.
-            let names = (known.member_id, &known.name, &known.number);
-            if names == (new.member_id, &new.name, &new.number) {
+            // Names and times are told of before the state that came with them.
+            let names = (known.member_id, &known.name, &known.number, known.joined);
+            if names == (new.member_id, &new.name, &new.number, new.joined) {
                 return Err("an update hides what has a change of its own".into());
             }
         }

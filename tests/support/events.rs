@@ -121,6 +121,6 @@ pub fn listed_member(call_id: &str, member_id: u32) -> ListedMember {
         state: plain(),
         caller_name: format!("Caller {member_id}"),
         caller_number: "2000".into(),
-        joined_s_ago: 5,
+        joined_s_ago: 0,
     }
 }

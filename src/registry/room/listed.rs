@@ -5,7 +5,7 @@
 
 use std::sync::Arc;
 
-use super::{LINKED_WITHIN_MS, Room, Step};
+use super::{JOINED_WITHIN_MS, LINKED_WITHIN_MS, Room, Step};
 use crate::model::{Flag, ListedConference, ListedMember, MemberState};
 use crate::registry::Set;
 use crate::registry::change::ChangeKind;
@@ -67,10 +67,19 @@ impl Room {
             return false;
         }
         member.sequence = member.sequence.max(mark.sequence);
-        let state = listed_state(Some(member.participant.state()), listed.state);
+        let known = &member.participant;
+        let state = listed_state(Some(known.state()), listed.state);
         let names = (&*listed.caller_name, &*listed.caller_number);
+        if names != (&*known.caller_name, &*known.caller_number) {
+            member.misspelt = Some(Box::new((known.caller_name.clone(), known.caller_number.clone())));
+        }
+        // The list was made at some time since the mark, and counts whole seconds.
+        let doubt = JOINED_WITHIN_MS + step.now.monotonic_ms.saturating_sub(mark.at_ms);
+        let joined = step.now.unix_ms.saturating_sub(listed.joined_s_ago.saturating_mul(1_000));
+        let is_near = known.joined_unix_ms.abs_diff(joined) <= doubt;
+        let joined = (if is_near { known.joined_unix_ms } else { joined }, known.stay);
         let before = self.conference.change_number();
-        self.describe(&listed.call_id, listed.member_id, names, step);
+        self.describe(&listed.call_id, listed.member_id, names, joined, step);
         self.set_state(&listed.call_id, state, step);
         before != self.conference.change_number()
     }
@@ -83,6 +92,7 @@ impl Room {
         let names = (&*listed.caller_name, &*listed.caller_number);
         let joined = step.now.unix_ms.saturating_sub(listed.joined_s_ago.saturating_mul(1_000));
         let state = listed_state(None, listed.state);
+        let joined = (joined, self.next_stay());
         let participant = Participant::new((*listed.call_id).into(), listed.member_id, names, joined, state);
         let first = self.first.take();
         let participant = self.seat(participant, mark.sequence, step);
