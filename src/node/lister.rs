@@ -20,6 +20,9 @@ use super::look::Wanted;
 const AT_MOST_EVERY: Duration = Duration::from_secs(1);
 /// A list that may have missed somebody who has just joined is taken again after this.
 const LOOK_AGAIN: Duration = Duration::from_millis(2_100);
+/// What audits are behind by more is not caught up: it would come all at once.
+const BEHIND: Duration = Duration::from_millis(500);
+
 /// The task that lists what has to be listed.
 pub(super) struct Lister {
     node: Node,
@@ -129,7 +132,9 @@ impl Lister {
             self.in_round = u32::try_from(self.round.len()).unwrap_or(u32::MAX);
         }
         let pause = self.node.shared.settings.audit_every / self.in_round.max(1);
-        self.audit = Instant::now() + pause.mul_f64(self.chance.random_range(0.5..=1.5));
+        // From when it was due and not from now: timers are late by up to a millisecond, and thousands of them add up.
+        let due = self.audit.max(Instant::now().checked_sub(BEHIND).unwrap_or(self.audit));
+        self.audit = due + pause.mul_f64(self.chance.random_range(0.5..=1.5));
         Wanted { unknown: begins, conferences: self.round.pop().into_iter().collect(), ..Wanted::default() }
     }
 
