@@ -16,7 +16,7 @@ use super::handle::Node;
 use super::inquiry::{ListError, list_everything, look_at_unknown};
 use super::look::Wanted;
 
-/// One conference is not listed more often.
+/// One conference is not listed more often, nor is everything.
 const AT_MOST_EVERY: Duration = Duration::from_secs(1);
 /// A list that may have missed somebody who has just joined is taken again after this.
 const LOOK_AGAIN: Duration = Duration::from_millis(2_100);
@@ -38,8 +38,10 @@ pub(super) struct Lister {
     in_round: u32,
     /// Everything is not listed before, on behalf of a conference that cannot be listed by itself.
     everything_from: Instant,
-    /// There is such a conference.
+    /// There is such a conference, or everything was listed just before it was wanted again.
     everything_wanted: bool,
+    /// On which event connection everything was listed last, and from when on it may be again.
+    everything_again: (u64, Instant),
     chance: StdRng,
 }
 
@@ -49,7 +51,7 @@ impl Lister {
         let (postponed, listed) = (BTreeMap::new(), HashMap::new());
         let chance = StdRng::seed_from_u64(node.shared.outside.seed());
         let everything_from = Instant::now();
-        let everything_wanted = false;
+        let (everything_wanted, everything_again) = (false, (0, everything_from));
         let round = Vec::new();
         Self {
             node,
@@ -60,6 +62,7 @@ impl Lister {
             in_round: 0,
             everything_from,
             everything_wanted,
+            everything_again,
             chance,
         }
     }
@@ -82,8 +85,12 @@ impl Lister {
                 wanted = node.shared.look.wanted() => wanted,
             };
             node.shared.commands.connected().await;
-            if node.shared.connection.load(Ordering::Acquire) == 0 {
+            let connection = node.shared.connection.load(Ordering::Acquire);
+            if connection == 0 {
                 // Everything will be asked for when the events are back.
+                continue;
+            }
+            if wanted.everything && self.is_too_soon(connection) {
                 continue;
             }
             if wanted.everything {
@@ -138,17 +145,30 @@ impl Lister {
         Wanted { unknown: begins, conferences: self.round.pop().into_iter().collect(), ..Wanted::default() }
     }
 
+    /// A switch that gives reason for it all the time would do nothing but list. A new connection is listed at once.
+    fn is_too_soon(&mut self, connection: u64) -> bool {
+        let (before, from) = self.everything_again;
+        let too_soon = before == connection && Instant::now() < from;
+        if too_soon {
+            self.everything_from = if self.everything_wanted { self.everything_from.min(from) } else { from };
+            self.everything_wanted = true;
+        }
+        too_soon
+    }
+
     fn postpone(&mut self, conference: Arc<str>, by: Duration) {
         self.postponed.insert((Instant::now() + by, conference), ());
     }
 
     async fn everything(&mut self) -> bool {
         let began = Instant::now();
+        let connection = self.node.shared.connection.load(Ordering::Acquire);
         let name = self.node.name().clone();
         match list_everything(&self.node).await {
             Ok(result) => {
                 self.everything_from = Instant::now() + self.node.shared.settings.audit_every;
                 self.everything_wanted = false;
+                self.everything_again = (connection, Instant::now() + AT_MOST_EVERY.max(began.elapsed()));
                 self.postponed.clear();
                 for conference in result.unsure {
                     self.postpone(conference, LOOK_AGAIN);
