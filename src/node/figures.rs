@@ -52,6 +52,11 @@ impl Figures {
         self.started_unix_ms.store(now.unix_ms.saturating_sub(uptime_ms).max(1), Ordering::Relaxed);
     }
 
+    /// What the run before has said does not hold any more.
+    pub(super) fn started_anew(&self) {
+        self.started_unix_ms.store(0, Ordering::Relaxed);
+    }
+
     /// A command was answered after this time.
     pub(super) fn answered(&self, after: Duration) {
         let us = u64::try_from(after.as_micros()).unwrap_or(u64::MAX >> MEAN_SHIFT).max(1);
