@@ -22,7 +22,7 @@ pub use failure::Failure;
 
 use crate::auth::CredentialKind;
 use crate::config::{Config, Environment, Log};
-use crate::telemetry;
+use crate::telemetry::{self, Logs, TelemetryError};
 
 /// For work that blocks a thread to end after a command has.
 const LAST_WORK: Duration = Duration::from_secs(1);
@@ -91,16 +91,16 @@ fn execute(command: Command, environment: &Environment, program: &impl Program) 
     match command {
         Command::Run { config } => {
             let config = Config::load(&config, environment)?;
-            start_logs(&config.log)?;
-            block_on(program.run(config))
+            let logs = start_logs(&config.log)?;
+            block_on_beside(&logs, program.run(config))
         }
         Command::Demo(demo) => {
             let mut config = Config::built_in(environment)?;
             if let Some(listen) = demo.listen {
                 config.api.listen = listen;
             }
-            start_logs(&config.log)?;
-            block_on(program.demo(config, demo))
+            let logs = start_logs(&config.log)?;
+            block_on_beside(&logs, program.demo(config, demo))
         }
         Command::CheckConfig { file } => check_config(&file, environment),
         Command::Token { command } => {
@@ -115,8 +115,8 @@ fn execute(command: Command, environment: &Environment, program: &impl Program) 
         Command::Export(export) => block_on(program.export(quiet(&export.config, environment)?, export)),
         Command::Import(import) => block_on(program.import(quiet(&import.config, environment)?, import)),
         Command::Replay(replay) => {
-            start_logs(&Config::built_in(environment)?.log)?;
-            block_on(program.replay(replay))
+            let logs = start_logs(&Config::built_in(environment)?.log)?;
+            block_on_beside(&logs, program.replay(replay))
         }
     }
 }
@@ -125,7 +125,7 @@ fn execute(command: Command, environment: &Environment, program: &impl Program) 
 /// only be in their way.
 fn quiet(file: &Path, environment: &Environment) -> Result<Config, Failure> {
     let config = Config::load(file, environment)?;
-    start_logs(&Log { level: "warn".into(), ..config.log.clone() })?;
+    telemetry::init_at_once(&Log { level: "warn".into(), ..config.log.clone() }).map_err(no_level)?;
     Ok(config)
 }
 
@@ -144,8 +144,26 @@ fn check_config(file: &Path, environment: &Environment) -> Result<Printed, Failu
     })
 }
 
-fn start_logs(log: &Log) -> Result<(), Failure> {
-    telemetry::init(log).map_err(|error| Failure::Config(format!("log.level: {error}")))
+fn start_logs(log: &Log) -> Result<Logs, Failure> {
+    telemetry::init(log).map_err(no_level)
+}
+
+fn no_level(error: TelemetryError) -> Failure {
+    Failure::Config(format!("log.level: {error}"))
+}
+
+/// The same, and tells of log lines that were dropped.
+fn block_on_beside(
+    logs: &Logs,
+    command: impl Future<Output = Result<(), Failure>>,
+) -> Result<Printed, Failure> {
+    let telling = logs.tell_dropped();
+    block_on(async {
+        let telling = tokio::spawn(telling);
+        let result = command.await;
+        telling.abort();
+        result
+    })
 }
 
 /// Runs a command to its end on a runtime of its own.

@@ -2,11 +2,17 @@
 //!
 //! Owns the process-wide subscriber, which can be set once. What is worth a line is decided where it
 //! happens; secrets are kept out by the types that hold them.
+//!
+//! Invariant: whoever logs does not wait for whoever reads the log. A pipe that is not read is full after
+//! some hundred lines, and the event connection must be read all the same.
 
 use std::io::IsTerminal;
+use std::time::Duration;
 
+use tracing_appender::non_blocking::{ErrorCounter, NonBlockingBuilder, WorkerGuard};
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::filter::LevelFilter;
+use tracing_subscriber::fmt::MakeWriter;
 
 use crate::config::{Log, LogFormat};
 
@@ -21,14 +27,67 @@ pub enum TelemetryError {
     AlreadySet,
 }
 
-/// Starts to log as configured. To be called once, before the first task is spawned.
+/// Lines that wait to be written while nobody reads them; what comes then is dropped and counted.
+const LINES: usize = 16_384;
+/// How often it is looked whether lines were dropped.
+const LOOK: Duration = Duration::from_secs(5);
+
+/// Writes lines on a thread of its own, so that a log that nobody reads holds up nobody. What waits is written
+/// when this is dropped, unless nobody reads it then either.
+#[must_use]
+pub struct Logs {
+    _writing: WorkerGuard,
+    dropped: ErrorCounter,
+}
+
+impl Logs {
+    /// Tells now and then how many lines were dropped; never ends.
+    pub fn tell_dropped(&self) -> impl Future<Output = ()> + Send + use<> {
+        let (dropped, mut told) = (self.dropped.clone(), 0);
+        async move {
+            loop {
+                tokio::time::sleep(LOOK).await;
+                let lines = dropped.dropped_lines();
+                if lines > told {
+                    tracing::warn!(
+                        lines = lines - told,
+                        "lines of this log were dropped: it was not read in time"
+                    );
+                    told = lines;
+                }
+            }
+        }
+    }
+}
+
+/// Starts to log as configured, and never waits for whoever reads it. To be called once, before the first task
+/// is spawned.
 ///
 /// # Errors
 /// The level is no filter ([`check_level`]), or logs were set up before.
-pub fn init(log: &Log) -> Result<(), TelemetryError> {
+pub fn init(log: &Log) -> Result<Logs, TelemetryError> {
+    let beside = NonBlockingBuilder::default().lossy(true).buffered_lines_limit(LINES).thread_name("log");
+    let (writer, writing) = beside.finish(std::io::stderr());
+    let dropped = writer.error_counter();
+    init_with(log, writer)?;
+    Ok(Logs { _writing: writing, dropped })
+}
+
+/// Starts to log as configured for a command that ends soon: each line is written before it goes on.
+///
+/// # Errors
+/// As [`init`].
+pub fn init_at_once(log: &Log) -> Result<(), TelemetryError> {
+    init_with(log, std::io::stderr)
+}
+
+fn init_with<W>(log: &Log, writer: W) -> Result<(), TelemetryError>
+where
+    W: for<'writer> MakeWriter<'writer> + Send + Sync + 'static,
+{
     let filter = filter(&log.level)?;
     let terminal = std::io::stderr().is_terminal();
-    let lines = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    let lines = tracing_subscriber::fmt().with_env_filter(filter).with_writer(writer);
     let set = match shape(log.format, terminal) {
         // Times in a text line are for people; journald and collectors take those of JSON.
         Shape::Text { colour } => lines.with_ansi(colour).try_init(),

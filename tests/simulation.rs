@@ -9,6 +9,8 @@
 mod life;
 #[path = "simulation/outside.rs"]
 mod outside;
+#[path = "simulation/pace.rs"]
+mod pace;
 #[path = "simulation/run.rs"]
 mod run;
 mod support;

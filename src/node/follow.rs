@@ -205,7 +205,7 @@ impl<P: Publish> Follower<P> {
 
     fn frame(&mut self, frame: Frame, now: Moment) -> Result<(), Lost> {
         match frame {
-            Frame::Event(event) => self.event(&event, now),
+            Frame::Event(event) => return self.event(&event, now),
             Frame::TooLarge { content_type, length, limit } => {
                 let node = &*self.shared.name;
                 tracing::warn!(
@@ -229,7 +229,7 @@ impl<P: Publish> Follower<P> {
         Ok(())
     }
 
-    fn event(&mut self, event: &Event, now: Moment) {
+    fn event(&mut self, event: &Event, now: Moment) -> Result<(), Lost> {
         if !self.core_known {
             self.learn_core(event, now);
         }
@@ -245,9 +245,10 @@ impl<P: Publish> Follower<P> {
                     }
                 }
             }
-            None => self.other_event(event, now),
+            None => self.other_event(event, now)?,
         }
         self.shared.outside.stepped(&|| self.writer.check());
+        Ok(())
     }
 
     /// The first event of a connection tells which run of the switch it is.
@@ -260,14 +261,20 @@ impl<P: Publish> Follower<P> {
         if self.writer.begin_core(&core, now) {
             let node = &*self.shared.name;
             tracing::warn!(node, "FreeSWITCH was started anew: its earlier conferences are gone");
+            self.shared.figures.started_anew();
         }
         self.shared.told().core = Some(core.into_owned());
     }
 
-    fn other_event(&self, event: &Event, now: Moment) {
+    fn other_event(&self, event: &Event, now: Moment) -> Result<(), Lost> {
         let fields = event.fields(&self.others);
         if let Some(uptime_ms) = fields.get(4).and_then(Value::number) {
             // A heartbeat.
+            let core = event.get("Core-UUID").map(Value::text);
+            if core.is_some() && core.as_deref() != self.shared.told().core.as_deref() {
+                // Through a relay that keeps our side open; all that was told by the other run ends with it.
+                return Err(Lost::Closed(Some("another run of the switch goes on in its place".into())));
+            }
             self.shared.figures.up_for(uptime_ms, now);
             self.shared.figures.events_per_s(now);
         }
@@ -276,6 +283,7 @@ impl<P: Publish> Follower<P> {
             let sequence = fields.get(3).and_then(Value::number).unwrap_or(0);
             self.shared.fences.seen(&id.text(), self.writer.mark(sequence, now));
         }
+        Ok(())
     }
 
     fn compare(&mut self, compare: Compare) {

@@ -99,7 +99,7 @@ pub struct Status {
     pub connections: u64,
     /// How many conference events have been applied.
     pub events: u64,
-    /// How many of them a second, over the last 20 to 40 s.
+    /// How many of them a second, over the last 10 to 40 s.
     pub events_per_s: f64,
     /// How long ago the last one was; `None` before the first.
     pub last_event_ago: Option<Duration>,

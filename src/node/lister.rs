@@ -12,15 +12,21 @@ use rand::{RngExt as _, SeedableRng as _};
 use tokio::time::Instant;
 
 use super::address::conference_word;
+use super::commands::CommandError;
 use super::handle::Node;
 use super::inquiry::{ListError, list_everything, look_at_unknown};
 use super::look::Wanted;
 use crate::registry::NodeCondition;
 
-/// One conference is not listed more often.
+/// One conference is not listed more often, nor is everything.
 const AT_MOST_EVERY: Duration = Duration::from_secs(1);
+/// A conference that FreeSWITCH does not list in time is not left alone for longer than this.
+const LONGEST_ALONE: Duration = Duration::from_secs(600);
 /// A list that may have missed somebody who has just joined is taken again after this.
 const LOOK_AGAIN: Duration = Duration::from_millis(2_100);
+/// What audits are behind by more is not caught up: it would come all at once.
+const BEHIND: Duration = Duration::from_millis(500);
+
 /// The task that lists what has to be listed.
 pub(super) struct Lister {
     node: Node,
@@ -28,6 +34,8 @@ pub(super) struct Lister {
     postponed: BTreeMap<(Instant, Arc<str>), ()>,
     /// When each was listed last; forgotten after a while.
     listed: HashMap<Arc<str>, Instant>,
+    /// Conferences that FreeSWITCH did not list in time: how long they were left alone after that, and until when.
+    hung: HashMap<Arc<str>, (Duration, Instant)>,
     /// When the next conference is audited, and those of this round that are still to come, the last one
     /// first.
     audit: Instant,
@@ -36,10 +44,12 @@ pub(super) struct Lister {
     in_round: u32,
     /// Everything is not listed before, on behalf of a conference that cannot be listed by itself.
     everything_from: Instant,
-    /// There is such a conference.
+    /// There is such a conference, or everything was listed just before it was wanted again.
     everything_wanted: bool,
     /// The last turn was the clock's; the next one is that of what looked odd.
     odd_first: bool,
+    /// On which event connection everything was listed last, and from when on it may be again.
+    everything_again: (u64, Instant),
     chance: StdRng,
 }
 
@@ -49,18 +59,20 @@ impl Lister {
         let (postponed, listed) = (BTreeMap::new(), HashMap::new());
         let chance = StdRng::seed_from_u64(node.shared.outside.seed());
         let everything_from = Instant::now();
-        let everything_wanted = false;
+        let (everything_wanted, everything_again) = (false, (0, everything_from));
         let round = Vec::new();
         Self {
             node,
             postponed,
             listed,
+            hung: HashMap::new(),
             audit,
             round,
             in_round: 0,
             everything_from,
             everything_wanted,
             odd_first: false,
+            everything_again,
             chance,
         }
     }
@@ -86,12 +98,16 @@ impl Lister {
                 wanted = node.shared.look.wanted() => wanted,
             };
             node.shared.commands.connected().await;
-            if node.shared.connection.load(Ordering::Acquire) == 0 {
+            let connection = node.shared.connection.load(Ordering::Acquire);
+            if connection == 0 {
                 // Everything will be asked for when the events are back.
                 continue;
             }
             if !wanted.everything && !self.is_listed() {
                 // What an outage has lost is no drift, and the list of everything shows it.
+                continue;
+            }
+            if wanted.everything && self.is_too_soon(connection) {
                 continue;
             }
             if wanted.everything {
@@ -148,8 +164,21 @@ impl Lister {
             self.in_round = u32::try_from(self.round.len()).unwrap_or(u32::MAX);
         }
         let pause = self.node.shared.settings.audit_every / self.in_round.max(1);
-        self.audit = Instant::now() + pause.mul_f64(self.chance.random_range(0.5..=1.5));
+        // From when it was due and not from now: timers are late by up to a millisecond, and thousands of them add up.
+        let due = self.audit.max(Instant::now().checked_sub(BEHIND).unwrap_or(self.audit));
+        self.audit = due + pause.mul_f64(self.chance.random_range(0.5..=1.5));
         Wanted { unknown: begins, conferences: self.round.pop().into_iter().collect(), ..Wanted::default() }
+    }
+
+    /// A switch that gives reason for it all the time would do nothing but list. A new connection is listed at once.
+    fn is_too_soon(&mut self, connection: u64) -> bool {
+        let (before, from) = self.everything_again;
+        let too_soon = before == connection && Instant::now() < from;
+        if too_soon {
+            self.everything_from = if self.everything_wanted { self.everything_from.min(from) } else { from };
+            self.everything_wanted = true;
+        }
+        too_soon
     }
 
     fn postpone(&mut self, conference: Arc<str>, by: Duration) {
@@ -158,11 +187,13 @@ impl Lister {
 
     async fn everything(&mut self) -> bool {
         let began = Instant::now();
+        let connection = self.node.shared.connection.load(Ordering::Acquire);
         let name = self.node.name().clone();
         match list_everything(&self.node).await {
             Ok(result) => {
                 self.everything_from = Instant::now() + self.node.shared.settings.audit_every;
                 self.everything_wanted = false;
+                self.everything_again = (connection, Instant::now() + AT_MOST_EVERY.max(began.elapsed()));
                 self.postponed.clear();
                 for conference in result.unsure {
                     self.postpone(conference, LOOK_AGAIN);
@@ -187,6 +218,20 @@ impl Lister {
         }
     }
 
+    /// Answers come in the order of commands: a conference that FreeSWITCH cannot list, because it is stuck in it,
+    /// keeps everybody waiting who asks for something behind it. It is asked for less and less often.
+    fn leave_alone(&mut self, conference: Arc<str>) {
+        let now = Instant::now();
+        self.hung.retain(|_, (_, until)| now < *until + LONGEST_ALONE);
+        let before = self.hung.get(&conference).map(|(by, _)| *by);
+        let by = before.map_or(LOOK_AGAIN, |by| (by * 4).min(LONGEST_ALONE));
+        let (node, name) = (&**self.node.name(), &*conference);
+        let ms = u64::try_from(by.as_millis()).unwrap_or(u64::MAX);
+        tracing::warn!(node, conference = name, again_in_ms = ms, "its list did not come in time");
+        self.hung.insert(conference.clone(), (by, now + by));
+        self.postpone(conference, by);
+    }
+
     async fn one(&mut self, conference: Arc<str>) {
         let now = Instant::now();
         if let Some(before) = self.listed.get(&conference)
@@ -196,11 +241,15 @@ impl Lister {
             self.postpone(conference, by);
             return;
         }
+        if self.hung.get(&conference).is_some_and(|(_, until)| now < *until) {
+            return;
+        }
         self.listed.retain(|_, at| now.duration_since(*at) < AT_MOST_EVERY);
         self.listed.insert(conference.clone(), now);
         let node = self.node.name().clone();
         match self.node.list_conference(&conference).await {
             Ok(result) => {
+                self.hung.remove(&conference);
                 if result.repaired > 0 {
                     self.node.shared.figures.drifted(result.repaired);
                     tracing::info!(
@@ -215,6 +264,7 @@ impl Lister {
                     self.postpone(unsure, LOOK_AGAIN);
                 }
             }
+            Err(ListError::Command(CommandError::Timeout)) => self.leave_alone(conference),
             Err(ListError::Command(_) | ListError::Superseded) => self.postpone(conference, LOOK_AGAIN),
             Err(ListError::Unaddressable(_)) => self.everything_wanted = true,
             // Called like a command, and it does not run: only the list of everything says so.

@@ -92,6 +92,18 @@ async fn without_a_connection_a_command_is_refused_and_not_sent_later() {
 }
 
 #[tokio::test]
+async fn who_waits_for_a_fence_learns_at_once_that_the_events_are_lost() {
+    let house = House::with(switch().await, |settings| settings.node.command_timeout_ms = 600_000);
+    house.followed().await;
+    house.switch.drop_events_if(|_| true);
+    let (fence, ()) = tokio::join!(soon("an end", house.node.fence()), async {
+        soon("it is sent", house.switch.until_command(|seen| seen.text.starts_with("sendevent"))).await;
+        house.switch.cut(Which::Events);
+    });
+    assert_eq!(fence, Err(CommandError::Interrupted));
+}
+
+#[tokio::test]
 async fn a_command_connection_that_answers_nothing_is_made_anew() {
     let house = House::with(switch().await, |settings| settings.node.command_timeout_ms = 100);
     house.followed().await;

@@ -72,3 +72,15 @@ async fn an_audit_finds_what_nothing_looked_odd_about() {
     house.agrees().await;
     assert!(house.node.status().drifts >= 30, "{:?}", house.node.status());
 }
+
+#[tokio::test]
+async fn the_uptime_is_that_of_this_run() {
+    let options = SwitchOptions { heartbeat: Some(Duration::from_millis(300)), ..options() };
+    let house = House::following(Switch::start(options).await.expect("a switch")).await;
+    eventually("a heartbeat", || house.node.status().uptime.is_some()).await;
+    let (core, before) = (house.node.status().core, house.node.status().uptime);
+    house.switch.restart();
+    eventually("the new run is known", || house.node.status().core != core).await;
+    let now = house.node.status().uptime;
+    assert!(now.is_none() || now < before, "{now:?} and before {before:?}");
+}

@@ -1,11 +1,13 @@
 //! Following: from the start, through breaks, over restarts.
 
+use std::time::Duration;
+
 use convened::model::Flag;
 use convened::registry::{ChangeKind, NodeCondition, Reason};
-use convened::sim::switch::Which;
+use convened::sim::switch::{Switch, SwitchOptions, Which};
 use convened::sim::world::Caller;
 
-use crate::support::house::{House, eventually, settled, soon, switch};
+use crate::support::house::{House, eventually, options, settled, soon, switch};
 
 #[tokio::test]
 async fn what_runs_already_is_found_and_what_happens_then_is_followed() {
@@ -116,6 +118,37 @@ async fn a_restarted_switch_begins_anew_and_its_numbers_are_of_other_people() {
     assert!(
         left.iter().any(|change| change.kind == ChangeKind::Left && change.reason == Reason::NodeRestarted)
     );
+}
+
+/// A relay may keep our side open while the switch behind it is started anew.
+#[tokio::test]
+async fn another_run_is_noticed_on_the_same_connection_too() {
+    let options = SwitchOptions { heartbeat: Some(Duration::from_millis(20)), ..options() };
+    let house = House::following(Switch::start(options).await.unwrap()).await;
+    house.switch.join("old", Caller::new("Ann", "2001")).unwrap();
+    settled(&house.switch).await;
+    house.agrees().await;
+    house.switch.world(|world, now| world.restart(now));
+    let core = house.switch.core_uuid();
+    eventually("the new run is known", || house.node.status().core.as_deref() == Some(&*core)).await;
+    house.agrees().await;
+    assert!(house.registry.conference("old").is_empty());
+    let ended = house.kept.all().into_iter().find(|change| change.kind == ChangeKind::ConferenceDestroyed);
+    assert_eq!(ended.map(|change| change.reason), Some(Reason::NodeRestarted));
+}
+
+/// With a pause that doubles each time it would take minutes.
+#[tokio::test]
+async fn a_switch_that_is_back_each_time_is_tried_soon_each_time() {
+    let house = House::with(switch().await, |settings| settings.node.reconnect_max_ms = 600_000);
+    house.followed().await;
+    for _ in 0..14 {
+        let before = house.node.status().connections;
+        house.switch.cut(Which::Events);
+        eventually("it is back", || house.node.status().connections > before).await;
+        house.followed().await;
+        soon("a fence", house.node.fence()).await.unwrap();
+    }
 }
 
 #[tokio::test]

@@ -218,3 +218,27 @@ async fn a_conference_whose_name_cannot_be_said_is_audited_too() {
     assert!(house.state("two words", &ben).is_some());
     assert_eq!(house.node.status().connections, 1);
 }
+
+/// Somebody whose every event is too large must not have the switch do nothing but list.
+#[tokio::test]
+async fn events_that_are_always_too_large_have_everything_listed_once_a_second_and_not_all_the_time() {
+    let switch = crate::support::house::switch().await;
+    let house = House::with(switch, |settings| settings.limits.event = 6_000);
+    house.followed().await;
+    let ann = house.switch.join("daily", Caller::new("x".repeat(4_000), "2001")).unwrap();
+    eventually("she is found", || house.state("daily", &ann).is_some()).await;
+    let lists = || {
+        let commands = house.switch.commands();
+        commands.iter().filter(|seen| seen.text.contains("conference json_list")).count()
+    };
+    let (before, began) = (lists(), std::time::Instant::now());
+    for round in 0..200 {
+        let word = if round % 2 == 0 { "mute" } else { "unmute" };
+        house.switch.api(&format!("conference daily {word} uuid={ann}"));
+        soon("the fence behind it", house.node.fence()).await.unwrap();
+    }
+    let (listed, seconds) = (lists() - before, began.elapsed().as_secs() as usize);
+    assert!(listed <= 2 + seconds, "{listed} lists of everything in {seconds} s");
+    house.agrees().await;
+    assert!(house.has("daily", &ann, Flag::Speak));
+}

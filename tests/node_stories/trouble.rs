@@ -1,7 +1,7 @@
 //! Peers that refuse, stall, close or speak something else.
 
 use std::io::Write;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Duration;
 
 use convened::config::Secret;
@@ -33,6 +33,10 @@ impl Write for Log {
 
 impl Log {
     fn listen(&self) -> tracing::subscriber::DefaultGuard {
+        // With one listener in the process whoever logs a line first decides whether it is ever wanted, and that
+        // may be the thread of another test. With two each of them is asked.
+        static ANOTHER: OnceLock<tracing::Dispatch> = OnceLock::new();
+        ANOTHER.get_or_init(|| tracing::Dispatch::new(tracing_subscriber::registry()));
         let log = self.clone();
         let subscriber = tracing_subscriber::fmt()
             .with_writer(move || log.clone())

@@ -1,8 +1,12 @@
 //! A node that is out of reach: its conferences are stale after one grace and gone after another, and
 //! recover when everything has been listed again.
 
+use std::sync::{Arc, Mutex};
+
 use convened::model::{AccountTag, EventKind};
-use convened::registry::{Aged, ChangeKind, Graces, NodeCondition, Odd, Reason};
+use convened::registry::{
+    Aged, Change, ChangeKind, Graces, NodeCondition, Odd, Publish, Reason, Registry, Writer,
+};
 
 use crate::story::Story;
 use crate::support::events::{Told, at, joined, left, listed, listed_member, state, told};
@@ -221,14 +225,42 @@ fn without_a_first_grace_it_is_stale_at_once_and_with_equal_ones_gone_without_be
     {
         let mut story = daily();
         story.writer = story.writer.with_graces(Graces { stale_after_ms, gone_after_ms });
-        let before = story.count();
+        let (before, held) = (story.count(), story.daily());
         lose(&mut story, 0);
         assert_eq!(age(&mut story, 4_999), None);
         assert_eq!(story.news_since(before), told);
         age(&mut story, 5_000);
         let ending = [ChangeKind::Left, ChangeKind::Left, ChangeKind::ConferenceDestroyed];
         assert_eq!(story.news_since(before + told.len()), ending);
+        assert!(held.is_stale(), "who still holds it sees that nobody knows how it ended");
     }
+}
+
+/// What the registry says of the node when a recovery is told.
+#[derive(Clone)]
+struct Asking(Arc<Registry>, Arc<Mutex<Vec<Option<NodeCondition>>>>);
+
+impl Publish for Asking {
+    fn publish(&self, change: Change) {
+        if change.kind == ChangeKind::ConferenceRecovered {
+            self.1.lock().unwrap().push(self.0.node("fs1").map(|(condition, _)| condition));
+        }
+    }
+}
+
+#[test]
+fn who_hears_of_a_recovery_finds_the_node_followed() {
+    let registry = Arc::new(Registry::new());
+    let asking = Asking(registry.clone(), Arc::default());
+    let mut writer = Writer::new(registry, "fs1".into(), asking.clone());
+    for event in [joined(1, "a", 7), joined(2, "b", 8).of("i2")] {
+        assert_eq!(writer.apply(&event.0, at(0)), None);
+    }
+    writer.listed(at(0));
+    writer.lose(at(0));
+    writer.age(at(10_000));
+    writer.listed(at(11_000));
+    assert_eq!(*asking.1.lock().unwrap(), [Some(NodeCondition::Followed); 2]);
 }
 
 #[test]

@@ -177,7 +177,7 @@ fn options(dice: &mut Dice) -> SwitchOptions {
     SwitchOptions { world, queue, heartbeat: Some(Duration::from_secs(20)), ..SwitchOptions::default() }
 }
 
-fn settings(tight: bool) -> Settings {
+pub(crate) fn settings(tight: bool) -> Settings {
     let mut limits = Limits::default();
     if tight {
         limits.response = TIGHT;
