@@ -47,6 +47,9 @@ impl<T> Disorder<T> {
     }
 }
 
+/// Longer than anybody waits.
+const FOR_EVER: Duration = Duration::from_secs(86_400);
+
 /// Says which events are lost.
 pub type Predicate = Box<dyn Fn(&Event) -> bool + Send>;
 
@@ -69,6 +72,8 @@ pub(crate) struct Faults {
     pub(crate) dropped: usize,
     pub(crate) disorder: Option<Disorder<Event>>,
     pub(crate) delay: Duration,
+    /// Commands that hold this are never answered, nor what comes behind them on the same connection.
+    pub(crate) hangs: Option<String>,
     /// A tenth of the answers comes up to so much later.
     pub(crate) late: Option<(Duration, Dice)>,
     pub(crate) traps: Vec<Trap>,
@@ -97,8 +102,11 @@ impl Faults {
         self.repeat.as_mut().is_some_and(|(share, dice)| dice.chance(*share))
     }
 
-    /// How long an answer waits.
-    pub(crate) fn lateness(&mut self) -> Duration {
+    /// How long the answer to a command waits.
+    pub(crate) fn lateness(&mut self, command: &str) -> Duration {
+        if self.hangs.as_ref().is_some_and(|part| command.contains(part.as_str())) {
+            return FOR_EVER;
+        }
         let late = self.late.as_mut().and_then(|(longest, dice)| {
             dice.chance(0.1).then(|| longest.mul_f64(dice.below(1_000) as f64 / 1_000.0))
         });

@@ -229,6 +229,7 @@ impl<S: Line> Client<S> {
         let (outcome, delay) = self.shared.act(|state, now| {
             let text = request.text();
             let trap = state.faults.trap(&text);
+            let lateness = state.faults.lateness(&text);
             state.remember(Seen { connection: connection.id, text });
             if let Some(trap) = &trap {
                 state.tell(trap.which, Mode::Cut);
@@ -243,7 +244,7 @@ impl<S: Line> Client<S> {
                 None => session.answer(request, &state.keeper, &mut subscription, &mut state.world, now),
             };
             outcome.frames = state.faults.spoil(outcome.frames);
-            (outcome, state.faults.lateness())
+            (outcome, lateness)
         });
         self.closing = outcome.close;
         self.replies.push_back((Instant::now() + delay, outcome.frames));

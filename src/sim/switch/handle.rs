@@ -215,6 +215,12 @@ impl Switch {
         self.shared.lock().faults.late = Some((longest, Dice::new(seed)));
     }
 
+    /// Commands that hold `part` are never answered, and those behind them on the same connection neither: the
+    /// switch is stuck in it.
+    pub fn hang_at(&self, part: &str) {
+        self.shared.lock().faults.hangs = Some(part.to_owned());
+    }
+
     /// Connections are cut at a command that holds `part`, after so many others, once it has been executed or
     /// before.
     pub fn cut_at(&self, part: &str, passes: usize, executed: bool, which: Which) {
