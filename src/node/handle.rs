@@ -359,11 +359,16 @@ async fn keep_commands(shared: Arc<Shared>, mut pipeline: Pipeline) {
     let mut backoff = shared.backoff();
     // One command after another that nobody answers, while events come: the connection is of no use.
     let stuck_after = 2 * shared.settings.command_timeout();
+    let mut died = false;
     loop {
         let before = shared.heard();
         let lost = match open_commands(&shared).await {
             Ok(connection) => {
                 shared.command_trouble.clear();
+                if died {
+                    // The other connection may have died with this one.
+                    shared.look.at_unknown();
+                }
                 pipeline.run(connection, stuck_after, &mut backoff).await
             }
             Err(lost) => {
@@ -374,6 +379,7 @@ async fn keep_commands(shared: Arc<Shared>, mut pipeline: Pipeline) {
                 lost
             }
         };
+        died = matches!(lost, Lost::Dead(_) | Lost::Stuck(_)) || died && matches!(lost, Lost::Silent { .. });
         tell_trouble(&shared, "command connection", &shared.command_trouble, &lost);
         let wait = if lost.needs_somebody() { backoff.longest() } else { backoff.step() };
         pipeline.pause(wait).await;

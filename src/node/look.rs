@@ -43,6 +43,12 @@ impl Look {
         self.asked.notify_one();
     }
 
+    /// Whether something runs of which nothing is known; it shows at the same time whether events come.
+    pub(super) fn at_unknown(&self) {
+        self.wanted.lock().unwrap_or_else(PoisonError::into_inner).unknown = true;
+        self.asked.notify_one();
+    }
+
     pub(super) fn at_everything(&self) {
         *self.wanted.lock().unwrap_or_else(PoisonError::into_inner) =
             Wanted { everything: true, ..Wanted::default() };
