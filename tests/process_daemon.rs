@@ -4,6 +4,8 @@
 mod client;
 #[path = "rest/demo.rs"]
 mod demo;
+#[path = "rest/ledger.rs"]
+mod ledger;
 #[path = "rest/long_lists.rs"]
 mod long_lists;
 #[path = "support/postgres.rs"]
