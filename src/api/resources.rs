@@ -13,6 +13,9 @@
 //!
 //! and, outside `/v2`, `/healthz` and `/readyz` for whoever watches the process.
 //!
+//! What actions have in common is in `ledger` (carried out to their end, written down) and `once` (done once
+//! for an `Idempotency-Key`).
+//!
 //! Architecture Invariant: handlers know documents, the registry and the switchboard; none knows the
 //! Event Socket or SQL.
 

@@ -67,7 +67,7 @@ fn listen_address<'de, D: Deserializer<'de>>(deserializer: D) -> Result<SocketAd
     })
 }
 
-/// `[database]`: where documents and tokens are kept.
+/// `[database]`: where documents, tokens and the audit log are kept.
 #[derive(Clone, PartialEq, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Database {

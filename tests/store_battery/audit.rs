@@ -42,6 +42,7 @@ impl Stage {
             let page = self.audit(&query).await;
             assert!(page.rows.len() <= query.page_size as usize);
             seen.extend(page.rows);
+            assert!(seen.len() < 100_000, "the pages never end");
             match page.next_start_key {
                 Some(next) => query.start_key = Some(next),
                 None => break,
