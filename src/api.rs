@@ -13,6 +13,7 @@
 //!   envelope    the JSON around `data`
 //!   request     what a handler sees
 //!   response    what a handler answers
+//!   kept        an answer that is given again
 //!   error       every refusal of the contract
 //! ```
 //!
@@ -28,6 +29,7 @@ mod envelope;
 mod error;
 mod forwarded;
 pub mod health;
+mod kept;
 mod limits;
 mod negotiate;
 mod path;
@@ -41,6 +43,7 @@ mod stream;
 pub use dispatch::Api;
 pub use envelope::{Envelope, parse_data};
 pub use error::ApiError;
+pub use kept::{give_again, keep};
 pub use limits::Limits;
 pub use request::{Query, Request};
 pub use response::{Page, Response};

@@ -14,6 +14,7 @@ mod import;
 mod migrate;
 mod replay;
 mod run;
+mod sweep;
 mod transfer;
 
 pub use credential::credential;

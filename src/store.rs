@@ -1,4 +1,4 @@
-//! Where documents and credentials are kept: one trait, an engine per database.
+//! Where documents, credentials and the audit log are kept: one trait, an engine per database.
 //!
 //! Owns: what must outlive a call, its atomicity and its durability. A write that was answered with
 //! `Ok` survives `kill -9` and a power cut; one answered with an error changed nothing that was
@@ -19,6 +19,7 @@ mod clock;
 mod error;
 pub(crate) mod hex;
 mod ids;
+mod ledger;
 mod postgres;
 mod record;
 mod rows;
@@ -35,6 +36,7 @@ use tokio::sync::mpsc;
 pub use clock::Clock;
 pub use error::{OpenError, StoreError, StoreErrorKind, WriteError};
 pub use ids::{AccountId, InvalidAccountId};
+pub use ledger::{AuditKey, AuditPage, AuditQuery, AuditRecord, InvalidAuditKey, KeyClaim, KeyUse};
 pub use postgres::{PostgresSettings, PostgresStore};
 pub use record::{
     CredentialKind, CredentialRecord, DocumentPage, DocumentQuery, DocumentRecord, NumberRole, NumberUse,
@@ -54,7 +56,7 @@ pub struct SchemaVersion {
 /// What a store's method answers, some time later.
 pub type Answer<'a, T, E = StoreError> = BoxFuture<'a, Result<T, E>>;
 
-/// A place for documents and credentials.
+/// A place for documents, credentials, the audit log, and the answers to requests with a key.
 ///
 /// Object-safe: it is held as `Arc<dyn Store>`. Dropping a future is safe at any moment; whether a
 /// write that was under way happened is then unknown, but it happened whole or not at all.
@@ -151,8 +153,61 @@ pub trait Store: Debug + Send + Sync {
     /// [`StoreError`] if the database cannot be written.
     fn note_credentials_used<'a>(&'a self, uses: &'a [(String, i64)]) -> Answer<'a, ()>;
 
+    /// Adds rows to the audit log, in their order: all of them, or none. Nothing ever changes one.
+    ///
+    /// # Errors
+    /// [`StoreError`] if the database cannot be written.
+    fn append_audit<'a>(&'a self, records: &'a [AuditRecord]) -> Answer<'a, ()>;
+
+    /// One page of what was done to a conference of that account, the newest first.
+    ///
+    /// # Errors
+    /// [`StoreError`] if the database cannot be read.
+    fn audit<'a>(
+        &'a self,
+        account: &'a AccountId,
+        conference_id: &'a str,
+        query: &'a AuditQuery,
+    ) -> Answer<'a, AuditPage>;
+
+    /// Deletes at most so many rows of the audit log that are older than `before` (Unix milliseconds), and
+    /// answers how many. It is the only way in which one goes.
+    ///
+    /// # Errors
+    /// [`StoreError`] if the database cannot be written.
+    fn age_out_audit(&self, before: i64, limit: u32) -> Answer<'_, u64>;
+
+    /// Takes an idempotency key, unless somebody has it; then answers what it was used for. A use from
+    /// before `forgotten` (Unix milliseconds) does not count.
+    ///
+    /// # Errors
+    /// [`StoreError`] if the database cannot be written.
+    fn claim_key<'a>(&'a self, claim: &'a KeyClaim, forgotten: i64) -> Answer<'a, Option<KeyUse>>;
+
+    /// Keeps what was answered under the key of this claim, as long as it is its own.
+    ///
+    /// # Errors
+    /// [`StoreError`] if the database cannot be written.
+    fn answer_key<'a>(&'a self, claim: &'a KeyClaim, answer: &'a str) -> Answer<'a, ()>;
+
+    /// Gives the key of this claim back, as long as it is its own and nothing was answered under it.
+    ///
+    /// # Errors
+    /// [`StoreError`] if the database cannot be written.
+    fn free_key<'a>(&'a self, claim: &'a KeyClaim) -> Answer<'a, ()>;
+
+    /// Deletes at most so many uses of keys from before then (Unix milliseconds), and answers how many.
+    ///
+    /// # Errors
+    /// [`StoreError`] if the database cannot be written.
+    fn forget_keys(&self, before: i64, limit: u32) -> Answer<'_, u64>;
+
+    /// Whether other daemons may work with the database at the same time.
+    fn is_shared(&self) -> bool;
+
     /// Sends all there is as it is at one moment, whatever is written meanwhile: all documents by id,
-    /// then all credentials, each after the key it came from, otherwise the oldest first.
+    /// then all credentials, each after the key it came from, otherwise the oldest first. The audit log
+    /// and idempotency keys stay where they are.
     ///
     /// Rows are sent as they are read, so that memory does not grow with their number; a receiver that
     /// is slow slows the reading, and one that goes away ends it with `Ok`. No other call has to wait

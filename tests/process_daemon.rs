@@ -6,6 +6,8 @@ mod client;
 mod demo;
 #[path = "rest/logs.rs"]
 mod logs;
+#[path = "rest/ledger.rs"]
+mod ledger;
 #[path = "rest/long_lists.rs"]
 mod long_lists;
 #[path = "support/postgres.rs"]

@@ -4,6 +4,8 @@
 mod accounts;
 #[path = "rest/actions.rs"]
 mod actions;
+#[path = "rest/audit.rs"]
+mod audit;
 #[path = "support/rest.rs"]
 mod client;
 #[path = "rest/databases.rs"]
@@ -16,6 +18,8 @@ mod envelope;
 mod house;
 #[path = "rest/lists.rs"]
 mod lists;
+#[path = "rest/once.rs"]
+mod once;
 #[path = "rest/outages.rs"]
 mod outages;
 #[path = "support/postgres.rs"]

@@ -3,6 +3,10 @@
 //! A story gets a fresh store and knows nothing of the engine behind it. A new engine adds one module
 //! at the end of this file, and nothing else.
 
+#[path = "store_battery/audit.rs"]
+mod audit;
+#[path = "store_battery/keys.rs"]
+mod keys;
 #[path = "store_battery/lists.rs"]
 mod lists;
 #[path = "store_battery/numbers.rs"]
@@ -116,6 +120,18 @@ macro_rules! stories {
             transfer::a_document_twice_in_a_batch_ends_as_the_last,
             transfer::an_import_takes_no_revocation_back_and_forgets_no_use,
             transfer::the_version_of_the_schema_is_told,
+            audit::what_was_done_is_read_back_newest_first_in_pages_that_meet,
+            audit::rows_are_found_by_action_call_and_time,
+            audit::a_log_has_no_rows_of_another_account_or_conference,
+            audit::three_thousand_rows_are_added_at_once,
+            audit::an_append_that_is_given_up_adds_all_rows_or_none,
+            audit::only_what_is_old_goes_and_in_batches,
+            keys::of_a_hundred_claims_at_once_one_takes_the_key,
+            keys::keys_of_two_credentials_or_accounts_are_two_keys,
+            keys::an_answer_is_kept_for_its_claim_and_no_other,
+            keys::a_key_that_is_given_back_is_free_for_anything,
+            keys::an_old_use_does_not_count_and_is_forgotten,
+            keys::a_key_that_is_taken_and_given_back_by_many_is_never_twos,
         }
     };
     ($make:path; $($room:ident::$story:ident,)*) => {

@@ -166,6 +166,7 @@ impl<C: Gate> Api<C> {
             id: id.to_owned(),
             peer,
             client,
+            path: head.uri.path().to_owned(),
             params,
             query,
             headers: head.headers.clone(),

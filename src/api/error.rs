@@ -19,14 +19,15 @@ pub struct ApiError(Box<Inner>);
 #[derive(Clone, Debug)]
 struct Inner {
     status: StatusCode,
-    message: &'static str,
+    message: Cow<'static, str>,
     data: Value,
     headers: HeaderMap,
     private: Option<Cow<'static, str>>,
 }
 
 impl ApiError {
-    fn new(status: StatusCode, message: &'static str, data: Value) -> Self {
+    fn new(status: StatusCode, message: impl Into<Cow<'static, str>>, data: Value) -> Self {
+        let message = message.into();
         Self(Box::new(Inner { status, message, data, headers: HeaderMap::new(), private: None }))
     }
 
@@ -91,6 +92,11 @@ impl ApiError {
         Self::new(StatusCode::CONFLICT, "conflict", data)
     }
 
+    /// 409: the idempotency key cannot be used for this request now; why.
+    pub fn key_conflict(reason: &str) -> Self {
+        Self::new(StatusCode::CONFLICT, "conflict", json!({ "message": reason }))
+    }
+
     /// 412: `If-Match` names another revision.
     pub fn precondition_failed() -> Self {
         Self::new(StatusCode::PRECONDITION_FAILED, "precondition_failed", json!({}))
@@ -150,6 +156,11 @@ impl ApiError {
         Self::new(StatusCode::GATEWAY_TIMEOUT, "switch_timeout", Value::Object(data))
     }
 
+    /// A refusal that was made before.
+    pub(super) fn told_before(status: StatusCode, message: String, data: Value) -> Self {
+        Self::new(status, message, data)
+    }
+
     /// Adds what only the log is told.
     pub fn with_private(mut self, private: impl fmt::Display) -> Self {
         self.0.private = Some(Cow::Owned(private.to_string()));
@@ -181,8 +192,8 @@ impl ApiError {
     }
 
     /// The contract's word for it, such as `bad_identifier`.
-    pub fn message(&self) -> &'static str {
-        self.0.message
+    pub fn message(&self) -> &str {
+        &self.0.message
     }
 
     /// What the client is told beyond the word.

@@ -27,6 +27,7 @@ pub struct Request {
     pub(super) id: String,
     pub(super) peer: SocketAddr,
     pub(super) client: IpAddr,
+    pub(super) path: String,
     pub(super) params: Params,
     pub(super) query: Query,
     pub(super) headers: HeaderMap,
@@ -62,6 +63,11 @@ impl Request {
     /// 500: the route's pattern has no such name.
     pub fn param(&self, name: &str) -> Result<&str, ApiError> {
         self.params.get(name).ok_or_else(|| ApiError::internal(format!("the pattern has no {{{name}}}")))
+    }
+
+    /// The path as it was sent.
+    pub fn path(&self) -> &str {
+        &self.path
     }
 
     /// What follows the question mark.

@@ -6,19 +6,26 @@
 //! | `/accounts/{A}/conferences/{C}` | GET, POST, PATCH, DELETE; PUT (lock, unlock) | `conferences`, `actions` |
 //! | `/accounts/{A}/conferences/{C}/participants` | GET; PUT (mute ... kick) | `participants`, `actions` |
 //! | `/accounts/{A}/conferences/{C}/participants/{P}` | GET; PUT (mute ... kick) | `participants`, `actions` |
+//! | `/accounts/{A}/conferences/{C}/audit` | GET | `audit` |
 //! | `/api_auth` | PUT | `tokens` |
 //! | `/schemas/conferences` | GET | `schemas` |
 //! | `/nodes` | GET | `nodes` |
 //!
 //! and, outside `/v2`, `/healthz` and `/readyz` for whoever watches the process.
 //!
+//! What actions have in common is in `ledger` (carried out to their end, written down) and `once` (done once
+//! for an `Idempotency-Key`).
+//!
 //! Architecture Invariant: handlers know documents, the registry and the switchboard; none knows the
 //! Event Socket or SQL.
 
 mod actions;
+mod audit;
 mod conferences;
 mod gate;
+mod ledger;
 mod nodes;
+mod once;
 mod owners;
 mod participants;
 mod ready;
@@ -42,6 +49,8 @@ use crate::switchboard::Switchboard;
 
 pub use conferences::DOCUMENT_TURNS;
 pub use gate::Caller;
+pub use ledger::Ledger;
+pub use once::KEYS_KEPT;
 pub use owners::Owners;
 
 /// What the handlers work with.
@@ -62,6 +71,8 @@ pub struct Context {
     pub default_account: Option<AccountId>,
     /// Whose a conference is that runs and whose document cannot be asked.
     pub owners: Owners,
+    /// What is being done, and what was.
+    pub ledger: Ledger,
     /// How times are written.
     pub timestamps: config::Timestamps,
 }
@@ -75,6 +86,7 @@ pub fn router() -> Result<Router<Context>, super::RouterError> {
         .into_iter()
         .chain(conferences::routes())
         .chain(actions::routes())
+        .chain(audit::routes())
         .chain(participants::routes())
         .chain(tokens::routes())
         .chain(schemas::routes())

@@ -57,6 +57,18 @@ impl Response {
         Self { status, content, headers: HeaderMap::new(), revision: None, auth_token: None, page: None }
     }
 
+    /// That status, with `data` that is JSON already.
+    pub(super) fn raw(status: StatusCode, data: Box<RawValue>) -> Self {
+        Self::new(status, Content::Data(data))
+    }
+
+    /// `data` and the headers beside it, if there is nothing else to it.
+    pub(super) fn parts(&self) -> Option<(&RawValue, &HeaderMap)> {
+        let Content::Data(data) = &self.content else { return None };
+        let is_all = self.revision.is_none() && self.auth_token.is_none() && self.page.is_none();
+        is_all.then_some((data, &self.headers))
+    }
+
     /// 200 with `data`.
     ///
     /// # Errors

@@ -6,10 +6,11 @@ use std::time::Duration;
 
 use tokio::sync::Semaphore;
 use tokio::task::JoinHandle;
+use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
-use super::database;
-use crate::api::resources::{self, Context, Owners};
+use super::{database, sweep};
+use crate::api::resources::{self, Context, Ledger, Owners};
 use crate::api::{self, Api, Server, Stopped};
 use crate::auth::{AccountId, Authenticator, Guard, MonotonicClock};
 use crate::cli::Failure;
@@ -22,6 +23,9 @@ use crate::registry::Registry;
 use crate::store::{Clock, Store};
 use crate::switchboard::Switchboard;
 
+/// So long a stop waits for the rows of what was done last.
+const SETTLED_WITHIN: Duration = Duration::from_secs(10);
+
 /// A running daemon. Dropping it leaves its tasks running: [`Daemon::stop`] ends them.
 pub struct Daemon {
     address: SocketAddr,
@@ -32,6 +36,7 @@ pub struct Daemon {
     stop_serving: CancellationToken,
     stop_following: CancellationToken,
     serving: JoinHandle<Stopped>,
+    sweeping: JoinHandle<()>,
 }
 
 impl Daemon {
@@ -74,22 +79,26 @@ impl Daemon {
             config.conference.kick_sound,
             effect_within(config),
         );
+        let keep_days = config.database.audit_keep_days;
+        let sweeping = sweep::start(store.clone(), clock.clone(), keep_days, stop_following.clone());
+        let limits = api::Limits::from(&config.api);
         let context = Arc::new(Context {
             registry,
             switchboard,
             documents: Documents::new(store.clone(), clock.clone()),
             document_turns: Semaphore::new(resources::DOCUMENT_TURNS),
-            guard: Guard::new(Authenticator::with_clocks(store.clone(), clock, monotonic)),
+            guard: Guard::new(Authenticator::with_clocks(store.clone(), clock.clone(), monotonic)),
             store: store.clone(),
             default_account,
             owners: Owners::default(),
+            ledger: Ledger::new(clock, limits.answer_timeout),
             timestamps: config.conference.timestamps,
         });
-        let api = Api::new(context.clone(), router, api::Limits::from(&config.api));
+        let api = Api::new(context.clone(), router, limits);
         let api = Arc::new(api.behind(config.api.trusted_proxies.clone()));
         let stop_serving = CancellationToken::new();
         let serving = tokio::spawn(server.serve(api, stop_serving.clone().cancelled_owned()));
-        Ok(Self { address, context, hub, nodes, store, stop_serving, stop_following, serving })
+        Ok(Self { address, context, hub, nodes, store, stop_serving, stop_following, serving, sweeping })
     }
 
     /// Where the API listens.
@@ -117,6 +126,13 @@ impl Daemon {
         self.stop_following.cancel();
         for node in self.nodes {
             node.ended().await;
+        }
+        // The nodes are gone: what was asked of them ends by itself.
+        if timeout(SETTLED_WITHIN, self.context.ledger.settled()).await.is_err() {
+            tracing::error!("what is still being done on the switch is not in the audit log");
+        }
+        if let Err(error) = self.sweeping.await {
+            tracing::error!("the deletion of what is old ended by itself: {error}");
         }
         if let Err(error) = self.context.guard.authenticator().flush_last_used().await {
             tracing::warn!("when tokens were used last is not noted: {error}");

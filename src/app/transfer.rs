@@ -10,6 +10,8 @@
 //! {"end":{"documents":1,"credentials":1}}
 //! ```
 //!
+//! The audit log and idempotency keys are of the place where they were written, and have no lines here.
+//!
 //! Invariant: a file without its last line was cut, and nobody takes it for whole.
 
 mod line;

@@ -323,5 +323,12 @@ impl Authenticator {
 }
 
 fn principal_of(token: &Credential) -> Principal {
-    Principal { token_id: token.id.as_str().into(), account: token.account.clone(), scopes: token.scopes }
+    let id: Arc<str> = token.id.as_str().into();
+    Principal {
+        name: token.name.as_str().into(),
+        credential: token.issued_by.as_deref().map_or_else(|| id.clone(), Arc::from),
+        token_id: id,
+        account: token.account.clone(),
+        scopes: token.scopes,
+    }
 }

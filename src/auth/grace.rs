@@ -72,7 +72,13 @@ mod tests {
     use crate::auth::Scopes;
 
     fn confirmed(expires: Option<i64>, asked: i64) -> Confirmed {
-        let principal = Principal { token_id: "t".into(), account: None, scopes: Scopes::all() };
+        let principal = Principal {
+            token_id: "t".into(),
+            name: "desk".into(),
+            credential: "t".into(),
+            account: None,
+            scopes: Scopes::all(),
+        };
         Confirmed { principal, expires, asked }
     }
 

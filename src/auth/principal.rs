@@ -12,6 +12,10 @@ use super::{AccountId, Scope, Scopes};
 pub struct Principal {
     /// The token's public id, for logs.
     pub token_id: Arc<str>,
+    /// What people call it.
+    pub name: Arc<str>,
+    /// The public id of the key it came from, or its own: tokens of one key are one credential.
+    pub credential: Arc<str>,
     /// Its account; none: a superuser, for whom all accounts are open.
     pub account: Option<AccountId>,
     /// What it may do there.
@@ -67,6 +71,8 @@ mod tests {
         let mine = account("mine");
         let reader = Principal {
             token_id: "t".into(),
+            name: "desk".into(),
+            credential: "t".into(),
             account: Some(mine.clone()),
             scopes: Scopes::from_iter([Scope::Read]),
         };

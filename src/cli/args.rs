@@ -71,7 +71,7 @@ Example:
     /// Write all documents and credentials as lines of JSON, also beside a running daemon
     #[command(after_help = "\
 What is written is of one moment. Its last line says that it is whole. Of credentials there are the
-hashes, so that they stay good after an import, and never the secrets.
+hashes, so that they stay good after an import, and never the secrets. The audit log is not in it.
 
 Examples:
   convened export --output convened.jsonl

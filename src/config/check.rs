@@ -95,6 +95,8 @@ fn check_database(database: &Database, found: &mut Found) {
     }
     found.range("database.connections", database.connections.into(), 1, 1000);
     found.range("database.timeout_ms", database.timeout_ms, 1, DAY_MS);
+    // A hundred years: beyond it a unit was mistaken, and for ever is 0.
+    found.range("database.audit_keep_days", database.audit_keep_days.into(), 0, 36_500);
 }
 
 fn check_default_account(account: Option<&str>, found: &mut Found) {

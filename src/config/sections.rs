@@ -67,7 +67,7 @@ fn listen_address<'de, D: Deserializer<'de>>(deserializer: D) -> Result<SocketAd
     })
 }
 
-/// `[database]`: where documents and tokens are kept.
+/// `[database]`: where documents, tokens and the audit log are kept.
 #[derive(Clone, PartialEq, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Database {
@@ -79,12 +79,14 @@ pub struct Database {
     pub connections: u32,
     /// How long the database may take to answer, in milliseconds; then documents are unavailable.
     pub timeout_ms: u64,
+    /// For how many days the audit log is kept; 0: for ever.
+    pub audit_keep_days: u32,
 }
 
 impl Default for Database {
     fn default() -> Self {
         let url = "sqlite:///var/lib/convened/convened.db".into();
-        Self { url, password_file: None, connections: 8, timeout_ms: 5_000 }
+        Self { url, password_file: None, connections: 8, timeout_ms: 5_000, audit_keep_days: 365 }
     }
 }
 
@@ -115,6 +117,7 @@ impl fmt::Debug for Database {
             .field("password_file", &self.password_file)
             .field("connections", &self.connections)
             .field("timeout_ms", &self.timeout_ms)
+            .field("audit_keep_days", &self.audit_keep_days)
             .finish()
     }
 }

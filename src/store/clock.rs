@@ -1,6 +1,6 @@
 //! The time of day, passed in, so that a test can say what time it is.
 //!
-//! Owns: reading the clock and the two counts of seconds that are stored. Leaves timers to tokio.
+//! Owns: reading the clock and the counts of seconds and milliseconds that are stored. Leaves timers to tokio.
 
 use std::fmt;
 use std::sync::Arc;
@@ -30,6 +30,13 @@ impl Clock {
     pub fn unix_seconds(&self) -> i64 {
         let since = (self.0)().duration_since(UNIX_EPOCH).unwrap_or_default();
         i64::try_from(since.as_secs()).unwrap_or(i64::MAX - GREGORIAN_TO_UNIX)
+    }
+
+    /// Milliseconds since 1970; 0 for a clock that stands before it.
+    #[must_use]
+    pub fn unix_ms(&self) -> i64 {
+        let since = (self.0)().duration_since(UNIX_EPOCH).unwrap_or_default();
+        i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
     }
 
     /// Seconds since the year 0, as in Kazoo's documents.

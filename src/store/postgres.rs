@@ -16,6 +16,7 @@ mod connection;
 mod credentials;
 mod documents;
 mod failure;
+mod ledger;
 mod open;
 mod outage;
 #[path = "statements.rs"]
@@ -30,8 +31,9 @@ use futures_util::future::BoxFuture;
 use tokio::sync::mpsc;
 
 use super::{
-    AccountId, Answer, CredentialRecord, DocumentPage, DocumentQuery, DocumentRecord, Exported, ImportError,
-    Imported, NumberRole, OpenError, SchemaVersion, Store, WriteError,
+    AccountId, Answer, AuditPage, AuditQuery, AuditRecord, CredentialRecord, DocumentPage, DocumentQuery,
+    DocumentRecord, Exported, ImportError, Imported, KeyClaim, KeyUse, NumberRole, OpenError, SchemaVersion,
+    Store, WriteError,
 };
 use crate::secret::Secret;
 use connection::Connections;
@@ -186,6 +188,43 @@ impl Store for PostgresStore {
 
     fn note_credentials_used<'a>(&'a self, uses: &'a [(String, i64)]) -> Answer<'a, ()> {
         Box::pin(credentials::note_used(&self.connections, uses))
+    }
+
+    fn append_audit<'a>(&'a self, records: &'a [AuditRecord]) -> Answer<'a, ()> {
+        Box::pin(ledger::append(&self.connections, records))
+    }
+
+    fn audit<'a>(
+        &'a self,
+        account: &'a AccountId,
+        conference_id: &'a str,
+        query: &'a AuditQuery,
+    ) -> Answer<'a, AuditPage> {
+        Box::pin(ledger::page(&self.connections, account, conference_id, query))
+    }
+
+    fn age_out_audit(&self, before: i64, limit: u32) -> Answer<'_, u64> {
+        Box::pin(ledger::age_out(&self.connections, before, limit))
+    }
+
+    fn claim_key<'a>(&'a self, claim: &'a KeyClaim, forgotten: i64) -> Answer<'a, Option<KeyUse>> {
+        Box::pin(ledger::claim(&self.connections, claim, forgotten))
+    }
+
+    fn answer_key<'a>(&'a self, claim: &'a KeyClaim, answer: &'a str) -> Answer<'a, ()> {
+        Box::pin(ledger::answer(&self.connections, claim, answer))
+    }
+
+    fn free_key<'a>(&'a self, claim: &'a KeyClaim) -> Answer<'a, ()> {
+        Box::pin(ledger::free(&self.connections, claim))
+    }
+
+    fn forget_keys(&self, before: i64, limit: u32) -> Answer<'_, u64> {
+        Box::pin(ledger::forget_keys(&self.connections, before, limit))
+    }
+
+    fn is_shared(&self) -> bool {
+        true
     }
 
     fn export(&self, to: mpsc::Sender<Exported>) -> Answer<'_, ()> {

@@ -7,7 +7,8 @@ use futures_util::{Stream, TryStreamExt};
 use sqlx::{ColumnIndex, Database, Decode, Encode, FromRow, QueryBuilder, Row, Type};
 
 use super::{
-    AccountId, CredentialKind, CredentialRecord, DocumentPage, DocumentQuery, DocumentRecord, NumberRole,
+    AccountId, AuditKey, AuditPage, AuditRecord, CredentialKind, CredentialRecord, DocumentPage,
+    DocumentQuery, DocumentRecord, KeyUse, NumberRole,
 };
 
 /// A page ends with the document that makes it longer than this, in bytes of text: hundreds of large
@@ -104,6 +105,69 @@ where
             expires: row.try_get("expires")?,
             last_used: row.try_get("last_used")?,
             revoked: row.try_get("revoked")?,
+        })
+    }
+}
+
+/// A page from its rows, of which there may be one more than it holds.
+pub(super) fn read_audit<R: Row>(found: Vec<R>, page_size: u32) -> Result<AuditPage, sqlx::Error>
+where
+    for<'c> &'c str: ColumnIndex<R>,
+    for<'r> String: Decode<'r, R::Database> + Type<R::Database>,
+    for<'r> i64: Decode<'r, R::Database> + Type<R::Database>,
+{
+    let mut page = AuditPage::default();
+    for row in &found {
+        let (id, record) = (row.try_get("id")?, AuditRecord::from_row(row)?);
+        if page.rows.len() >= page_size as usize {
+            page.next_start_key = Some(AuditKey { at: record.at, id });
+            break;
+        }
+        page.rows.push((id, record));
+    }
+    Ok(page)
+}
+
+impl<'r, R: Row> FromRow<'r, R> for AuditRecord
+where
+    for<'c> &'c str: ColumnIndex<R>,
+    String: Decode<'r, R::Database> + Type<R::Database>,
+    i64: Decode<'r, R::Database> + Type<R::Database>,
+{
+    fn from_row(row: &'r R) -> Result<Self, sqlx::Error> {
+        Ok(Self {
+            at: row.try_get("at")?,
+            account: account(&row.try_get::<String, _>("account_id")?)?,
+            conference_id: row.try_get("conference_id")?,
+            request_id: row.try_get("request_id")?,
+            token_id: row.try_get("token_id")?,
+            token_name: row.try_get("token_name")?,
+            client: row.try_get("client")?,
+            action: row.try_get("action")?,
+            arguments: row.try_get("arguments")?,
+            participant_id: row.try_get("participant_id")?,
+            call_id: row.try_get("call_id")?,
+            node: row.try_get("node")?,
+            result: row.try_get("result")?,
+            reason: row.try_get("reason")?,
+        })
+    }
+}
+
+impl<'r, R: Row> FromRow<'r, R> for KeyUse
+where
+    for<'c> &'c str: ColumnIndex<R>,
+    String: Decode<'r, R::Database> + Type<R::Database>,
+    Vec<u8>: Decode<'r, R::Database> + Type<R::Database>,
+    i64: Decode<'r, R::Database> + Type<R::Database>,
+{
+    fn from_row(row: &'r R) -> Result<Self, sqlx::Error> {
+        let request: Vec<u8> = row.try_get("request")?;
+        Ok(Self {
+            request: request.try_into().map_err(|_| decode("a hash that is not 32 bytes long"))?,
+            claim: row.try_get("claim")?,
+            began: row.try_get("began")?,
+            answer: row.try_get("answer")?,
         })
     }
 }

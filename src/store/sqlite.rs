@@ -14,6 +14,7 @@ mod connection;
 mod credentials;
 mod documents;
 mod failure;
+mod ledger;
 mod lock;
 mod open;
 #[path = "statements.rs"]
@@ -32,8 +33,9 @@ use sqlx::sqlite::SqlitePool;
 use tokio::sync::mpsc;
 
 use super::{
-    AccountId, Answer, CredentialRecord, DocumentPage, DocumentQuery, DocumentRecord, Exported, ImportError,
-    Imported, NumberRole, OpenError, SchemaVersion, Store, WriteError,
+    AccountId, Answer, AuditPage, AuditQuery, AuditRecord, CredentialRecord, DocumentPage, DocumentQuery,
+    DocumentRecord, Exported, ImportError, Imported, KeyClaim, KeyUse, NumberRole, OpenError, SchemaVersion,
+    Store, WriteError,
 };
 use documents::{insert_numbers, lock_accounts};
 use failure::{damaged, store_error};
@@ -164,6 +166,43 @@ impl Store for SqliteStore {
 
     fn note_credentials_used<'a>(&'a self, uses: &'a [(String, i64)]) -> Answer<'a, ()> {
         Box::pin(credentials::note_used(&self.writer, uses))
+    }
+
+    fn append_audit<'a>(&'a self, records: &'a [AuditRecord]) -> Answer<'a, ()> {
+        Box::pin(ledger::append(&self.writer, records))
+    }
+
+    fn audit<'a>(
+        &'a self,
+        account: &'a AccountId,
+        conference_id: &'a str,
+        query: &'a AuditQuery,
+    ) -> Answer<'a, AuditPage> {
+        Box::pin(ledger::page(&self.readers, account, conference_id, query))
+    }
+
+    fn age_out_audit(&self, before: i64, limit: u32) -> Answer<'_, u64> {
+        Box::pin(ledger::age_out(&self.writer, before, limit))
+    }
+
+    fn claim_key<'a>(&'a self, claim: &'a KeyClaim, forgotten: i64) -> Answer<'a, Option<KeyUse>> {
+        Box::pin(ledger::claim(&self.writer, claim, forgotten))
+    }
+
+    fn answer_key<'a>(&'a self, claim: &'a KeyClaim, answer: &'a str) -> Answer<'a, ()> {
+        Box::pin(ledger::answer(&self.writer, claim, answer))
+    }
+
+    fn free_key<'a>(&'a self, claim: &'a KeyClaim) -> Answer<'a, ()> {
+        Box::pin(ledger::free(&self.writer, claim))
+    }
+
+    fn forget_keys(&self, before: i64, limit: u32) -> Answer<'_, u64> {
+        Box::pin(ledger::forget_keys(&self.writer, before, limit))
+    }
+
+    fn is_shared(&self) -> bool {
+        false
     }
 
     fn export(&self, to: mpsc::Sender<Exported>) -> Answer<'_, ()> {

@@ -11,6 +11,8 @@
 pub(super) mod credentials;
 #[path = "statements/documents.rs"]
 pub(super) mod documents;
+#[path = "statements/ledger.rs"]
+pub(super) mod ledger;
 #[path = "statements/transfer.rs"]
 pub(super) mod transfer;
 

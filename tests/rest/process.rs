@@ -51,6 +51,11 @@ impl Site {
         self.write_config(url, "");
     }
 
+    /// The same with a node of its own patience.
+    pub(crate) fn configure_both(&self, url: &str, more: &str) {
+        self.write_config(url, more);
+    }
+
     fn write_config(&self, database: &str, more: &str) {
         let text = format!(
             "[api]\nlisten = \"127.0.0.1:0\"\n[database]\nurl = \"{database}\"\n[[node]]\nname = \"fs1\"\n\

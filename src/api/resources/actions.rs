@@ -10,6 +10,7 @@ use std::sync::Arc;
 use http::Method;
 use serde_json::{Map, Value, json};
 
+use super::ledger::{Carried, carry_out};
 use super::participants::{ALL, ONE as PARTICIPANT, one};
 use super::view::{Realtime, with_sequence};
 use super::whose::Found;
@@ -33,9 +34,13 @@ async fn on_conference(
     request: Request,
 ) -> Result<Response, ApiError> {
     let action = named(&ConferenceAction::ALL, &request.action()?, |action| action.name())?;
-    let found = running(&context, &caller, &request).await?;
-    let results = context.switchboard.conference(&found.instances, action).await;
-    answer(&found, action.name(), &results, results.len() == 1)
+    carry_out(context, caller, request, move |context, caller, request| async move {
+        let found = running(&context, &caller, &request).await?;
+        let results = context.switchboard.conference(&found.instances, action).await;
+        let is_single = results.len() == 1;
+        Ok(carried(found, action.name(), results, is_single))
+    })
+    .await
 }
 
 async fn on_participants(
@@ -44,9 +49,12 @@ async fn on_participants(
     request: Request,
 ) -> Result<Response, ApiError> {
     let action = named(&ParticipantAction::ALL, &request.action()?, |action| action.name())?;
-    let found = running(&context, &caller, &request).await?;
-    let results = context.switchboard.participants(&found.instances, action).await;
-    answer(&found, action.name(), &results, false)
+    carry_out(context, caller, request, move |context, caller, request| async move {
+        let found = running(&context, &caller, &request).await?;
+        let results = context.switchboard.participants(&found.instances, action).await;
+        Ok(carried(found, action.name(), results, false))
+    })
+    .await
 }
 
 async fn on_participant(
@@ -55,10 +63,13 @@ async fn on_participant(
     request: Request,
 ) -> Result<Response, ApiError> {
     let action = named(&ParticipantAction::ALL, &request.action()?, |action| action.name())?;
-    let found = running(&context, &caller, &request).await?;
-    let (conference, participant) = one(&context, &found, &request)?;
-    let result = context.switchboard.participant(&conference, &participant, action).await;
-    answer(&found, action.name(), &[result], true)
+    carry_out(context, caller, request, move |context, caller, request| async move {
+        let found = running(&context, &caller, &request).await?;
+        let (conference, participant) = one(&context, &found, &request)?;
+        let result = context.switchboard.participant(&conference, &participant, action).await;
+        Ok(carried(found, action.name(), vec![result], true))
+    })
+    .await
 }
 
 /// The action of that name.
@@ -73,6 +84,12 @@ fn named<A: Copy>(all: &[A], name: &str, name_of: impl Fn(A) -> &'static str) ->
 async fn running(context: &Context, caller: &Caller, request: &Request) -> Result<Found, ApiError> {
     let found = context.find(caller, request.param("C")?).await?;
     if found.instances.is_empty() { Err(context.not_running(&found.id)) } else { Ok(found) }
+}
+
+/// What was done, with its answer.
+fn carried(found: Found, action: &'static str, results: Vec<ActionResult>, is_single: bool) -> Carried {
+    let answer = answer(&found, action, &results, is_single);
+    Carried { found, action, results, answer }
 }
 
 /// The results, or for a single target that was not done, an error that says why.

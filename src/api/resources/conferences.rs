@@ -139,13 +139,7 @@ impl Asked {
                 FILTERS.join(" and ")
             )));
         }
-        let size = match query.get("page_size") {
-            None => PAGE,
-            Some(text) => match text.parse::<u32>() {
-                Ok(size) if size > 0 => size.min(LARGEST_PAGE),
-                _ => return Err(ApiError::invalid_request("page_size is not a number from 1 to 500")),
-            },
-        };
+        let size = page_size(query)?;
         let text = |key| query.get(key).filter(|text| !text.is_empty()).map(str::to_owned);
         let paginate = query.get("paginate") != Some("false");
         Ok(Self {
@@ -176,8 +170,17 @@ impl Asked {
     }
 }
 
+/// How many items a page is to have.
+pub(super) fn page_size(query: &Query) -> Result<u32, ApiError> {
+    match query.get("page_size").map(str::parse::<u32>) {
+        None => Ok(PAGE),
+        Some(Ok(size)) if size > 0 => Ok(size.min(LARGEST_PAGE)),
+        Some(_) => Err(ApiError::invalid_request("page_size is not a number from 1 to 500")),
+    }
+}
+
 /// Kazoo's names of parameters that leave items out.
-fn is_a_filter(key: &str) -> bool {
+pub(super) fn is_a_filter(key: &str) -> bool {
     let others =
         ["has_key", "key_missing", "has_value", "created_from", "created_to", "modified_from", "modified_to"];
     key.starts_with("filter_") || others.contains(&key)

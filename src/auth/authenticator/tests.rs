@@ -13,8 +13,8 @@ use tokio::task::yield_now;
 use super::super::outage::PROBE_EVERY;
 use super::*;
 use crate::store::{
-    AccountId, Answer, DocumentPage, DocumentQuery, DocumentRecord, Exported, ImportError, Imported,
-    NumberRole, SchemaVersion, WriteError,
+    AccountId, Answer, AuditPage, AuditQuery, AuditRecord, DocumentPage, DocumentQuery, DocumentRecord,
+    Exported, ImportError, Imported, KeyClaim, KeyUse, NumberRole, SchemaVersion, WriteError,
 };
 
 /// Far beyond what any step takes.
@@ -111,6 +111,18 @@ impl Store for OneToken {
         panic!("nobody exports");
     }
 
+    fn age_out_audit(&self, _before: i64, _limit: u32) -> Answer<'_, u64> {
+        panic!("nothing ages");
+    }
+
+    fn forget_keys(&self, _before: i64, _limit: u32) -> Answer<'_, u64> {
+        panic!("no key is forgotten");
+    }
+
+    fn is_shared(&self) -> bool {
+        panic!("nobody asks who else there is");
+    }
+
     fn schema_version(&self) -> SchemaVersion {
         panic!("nobody asks for the schema");
     }
@@ -131,6 +143,11 @@ impl Store for OneToken {
             -> Answer<'a, Option<(DocumentRecord, NumberRole)>>;
         create_credential(credential: &'a CredentialRecord, forget: i64) -> Answer<'a, ()>;
         revoke_credential(id: &'a str, now: i64) -> Answer<'a, bool>;
+        append_audit(records: &'a [AuditRecord]) -> Answer<'a, ()>;
+        audit(account: &'a AccountId, conference_id: &'a str, query: &'a AuditQuery) -> Answer<'a, AuditPage>;
+        claim_key(claim: &'a KeyClaim, forgotten: i64) -> Answer<'a, Option<KeyUse>>;
+        answer_key(claim: &'a KeyClaim, answer: &'a str) -> Answer<'a, ()>;
+        free_key(claim: &'a KeyClaim) -> Answer<'a, ()>;
         import(batch: &'a [Exported], replace: bool) -> Answer<'a, Vec<Imported>, ImportError>;
     }
 }

@@ -193,7 +193,7 @@ pub(super) async fn by_number(
 }
 
 /// No text in PostgreSQL has a NUL, and asking for one is an error.
-fn can_be_an_id(text: &str) -> bool {
+pub(super) fn can_be_an_id(text: &str) -> bool {
     !text.contains('\0')
 }
 
