@@ -4,10 +4,10 @@
 mod client;
 #[path = "rest/demo.rs"]
 mod demo;
-#[path = "rest/logs.rs"]
-mod logs;
 #[path = "rest/ledger.rs"]
 mod ledger;
+#[path = "rest/logs.rs"]
+mod logs;
 #[path = "rest/long_lists.rs"]
 mod long_lists;
 #[path = "support/postgres.rs"]
