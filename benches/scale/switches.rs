@@ -42,7 +42,7 @@ pub(crate) fn run(sizes: &[&str]) {
     let ports: Vec<u64> = switches.iter().map(|(switch, _)| switch.addr().port().into()).collect();
     super::peer::serve(&ports, |order| match *order {
         ["talk", rate] => {
-            let pause = Duration::from_secs(1) / rate.parse().expect("a number");
+            let pause = Duration::from_secs(1) / rate.parse::<u32>().expect("a number");
             stop.store(false, Ordering::Relaxed);
             let (switch, calls, stop) = (first.clone(), calls.clone(), stop.clone());
             talking = Some(runtime.spawn(async move { talk(&switch, &calls, pause, &stop).await }));

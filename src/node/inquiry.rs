@@ -235,6 +235,10 @@ pub(super) async fn look_at_unknown(node: &Node) {
         Err(error @ (ListError::Command(_) | ListError::Superseded)) => {
             tracing::debug!(node = &**node.name(), "no summary of what runs: {error}");
         }
-        Err(error) => tracing::warn!(node = &**node.name(), "no summary of what runs: {error}"),
+        // A conference called `list` hides it.
+        Err(error) => {
+            tracing::debug!(node = &**node.name(), "no summary of what runs, everything is listed: {error}");
+            node.shared.look.at_misnamed();
+        }
     }
 }
