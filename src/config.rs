@@ -31,7 +31,7 @@ pub use error::{ConfigError, Problem};
 pub use network::{InvalidNetwork, Network};
 pub use node::Node;
 pub use password::PasswordError;
-pub use sections::{Api, Conference, Database, Esl, Log, LogFormat, Timestamps};
+pub use sections::{Api, Conference, Database, Esl, Log, LogFormat, Media, Timestamps};
 
 use error::Place;
 use strict::Strict;
@@ -48,6 +48,8 @@ pub struct Config {
     pub database: Database,
     /// What holds for every conference.
     pub conference: Conference,
+    /// What may be played in conferences.
+    pub media: Media,
     /// The FreeSWITCH nodes to follow, in the order of the file.
     pub node: Vec<Node>,
     /// Limits of the Event Socket decoder, for all nodes.

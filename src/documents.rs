@@ -30,6 +30,7 @@ pub use document::{Document, Page};
 pub use error::DocumentError;
 pub use field_errors::{FieldError, FieldErrors};
 pub use intake::{MAX_BYTES, MAX_DEPTH};
+pub(crate) use schema::errors_in;
 pub use schema::{schema, schema_text};
 pub use transfer::imported;
 

@@ -12,6 +12,7 @@
 //!                                          documents ── store (SQLite, PostgreSQL)
 //! ```
 
+pub mod actions;
 pub mod api;
 pub mod app;
 pub mod auth;

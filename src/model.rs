@@ -8,7 +8,7 @@ mod listing;
 mod state;
 
 pub use account::AccountTag;
-pub use action::{ActionResult, ConferenceAction, Outcome, ParticipantAction, Problem};
+pub use action::{ActionResult, ConferenceAction, Outcome, ParticipantAction, Problem, Selection, Setting};
 pub use event::{ConferenceEvent, EventKind, MemberFacts};
 pub use listing::{ListedConference, ListedMember};
 pub use state::{Flag, MemberState};

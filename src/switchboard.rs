@@ -8,30 +8,41 @@
 //!
 //! A stale conference is left alone, whether commands can be sent or not: nobody knows whom they would hit.
 //!
-//! Leaving is told later than the reply: there the leaving itself is awaited instead of a fence.
+//! Leaving is told later than the reply: there the leaving itself is awaited instead of a fence. Of what
+//! leaves no trace in the state (a played file, digits, a volume) FreeSWITCH's own words are all there is.
+//!
+//! Two actions on one conference keep their order: each waits for its turn until the one before has its reply.
+//! Looking at what came of it keeps nobody waiting, so what was so in between counts as well.
 //!
 //! Invariant: nothing is called done because it was asked for, or because FreeSWITCH said `+OK`.
 
+mod command;
 mod effect;
+mod many;
 mod reply;
+mod room;
+mod sight;
 mod target;
+mod turns;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::future::join_all;
-use tokio::sync::broadcast::error::RecvError;
 
 use crate::hub::Hub;
-use crate::model::{ActionResult, ConferenceAction, MemberState, Outcome, ParticipantAction, Problem};
+use crate::model::{ActionResult, ConferenceAction, Outcome, ParticipantAction, Problem, Selection};
 use crate::node::{CommandError, Node, conference_word};
 use crate::registry::{Conference, Participant, Registry};
 
 pub use reply::{Line, Verdict, read_lines, verdict};
 
-use effect::{LOST, NOT_SO, effect, is_in, shows};
+use command::{Named, meaning, named, stopped, words};
+use effect::{Effect, LOST, NOT_LEFT, NOT_SO, effect, is_in, shows};
+use sight::Sight;
 use target::Target;
+use turns::Turns;
 
 /// How long somebody who has just joined may not be found yet: FreeSWITCH tells of him before it links
 /// him into its list (conference_member.c).
@@ -48,6 +59,7 @@ pub struct Switchboard {
     kick_sound: bool,
     /// How long the effect of a command may take to be seen.
     effect_within: Duration,
+    turns: Turns,
 }
 
 impl Switchboard {
@@ -60,7 +72,7 @@ impl Switchboard {
         effect_within: Duration,
     ) -> Self {
         let nodes = nodes.into_iter().map(|node| (node.name().clone(), node)).collect();
-        Self { registry, nodes, hub, kick_sound, effect_within }
+        Self { registry, nodes, hub, kick_sound, effect_within, turns: Turns::default() }
     }
 
     /// The nodes, by name.
@@ -68,32 +80,48 @@ impl Switchboard {
         &self.nodes
     }
 
-    /// Locks or unlocks each instance.
+    /// Does something to each instance as a whole.
     pub async fn conference(
         &self,
         instances: &[Arc<Conference>],
         action: ConferenceAction,
     ) -> Vec<ActionResult> {
+        let action = &action;
         join_all(instances.iter().map(|conference| async move {
-            let result = self.lock(conference, action).await;
+            let result = self.whole(conference, action).await;
             Self::result(conference, None, result)
         }))
         .await
     }
 
-    /// Does something to everybody it is for: muting and deafening to all but moderators, kicking to all.
+    /// Does something to everybody it is for: kicking to all, everything else to all but moderators. With a
+    /// selection it is for those who are in it.
     pub async fn participants(
         &self,
         instances: &[Arc<Conference>],
         action: ParticipantAction,
+        selection: Option<&Selection>,
     ) -> Vec<ActionResult> {
+        let action = &action;
         let all = join_all(instances.iter().map(|conference| async move {
-            match self.everybody(conference, action).await {
-                Ok(results) => results,
-                Err(problem) => vec![Self::result(conference, None, Err(problem))],
-            }
+            let results = match selection {
+                Some(selection) => self.selected(conference, action, selection).await,
+                None if effect(action).is_told_of_all() => self.everybody(conference, action).await,
+                None => self.selected(conference, action, &many::all_but_moderators()).await,
+            };
+            results.unwrap_or_else(|problem| vec![Self::result(conference, None, Err(problem))])
         }));
         all.await.into_iter().flatten().collect()
+    }
+
+    /// Whom an action would be for, and what of it would be so already. Nothing is asked of a switch.
+    pub fn would_be(
+        &self,
+        instances: &[Arc<Conference>],
+        action: &ParticipantAction,
+        selection: Option<&Selection>,
+    ) -> Vec<ActionResult> {
+        instances.iter().flat_map(|conference| self.would_be_in(conference, action, selection)).collect()
     }
 
     /// Does something to one participant.
@@ -103,7 +131,7 @@ impl Switchboard {
         participant: &Arc<Participant>,
         action: ParticipantAction,
     ) -> ActionResult {
-        let result = self.one(conference, participant, action).await;
+        let result = self.one(conference, participant, &action).await;
         Self::result(conference, Some(participant), result)
     }
 
@@ -134,28 +162,6 @@ impl Switchboard {
     fn node(&self, conference: &Conference) -> Result<&Node, Problem> {
         let node = self.nodes.get(&conference.node).ok_or(Problem::Unavailable)?;
         if conference.is_stale() { Err(Problem::Stale) } else { Ok(node) }
-    }
-
-    async fn lock(&self, conference: &Conference, action: ConferenceAction) -> Result<Outcome, Problem> {
-        let node = self.node(conference)?;
-        let name = conference_word(&conference.name).map_err(|_| Problem::Unaddressable)?;
-        let wanted = action == ConferenceAction::Lock;
-        let before = conference.is_locked();
-        if !self.holds_its_name(node, name, conference).await? {
-            return Ok(Outcome::NotFound);
-        }
-        let printed = send(node, &format!("conference {name} {}", action.name())).await?;
-        match verdict(&printed) {
-            Verdict::Accepted => {}
-            Verdict::NoConference | Verdict::NoMember => return Ok(Outcome::NotFound),
-            Verdict::Refused(words) => return Err(Problem::Refused(words)),
-        }
-        self.confirm(node, conference, || conference.is_locked() == wanted || !self.is_running(conference))
-            .await?;
-        if !self.is_running(conference) {
-            return Ok(Outcome::NotFound);
-        }
-        Ok(if before == wanted { Outcome::Already } else { Outcome::Done })
     }
 
     /// Whether the name means this conference on the switch, and not a new one: FreeSWITCH lets go of the name
@@ -189,12 +195,12 @@ impl Switchboard {
         self.registry.conference(&conference.name).iter().any(|other| std::ptr::eq(&**other, conference))
     }
 
-    /// Waits until what FreeSWITCH said before its reply has been seen; then it must be as asked.
+    /// Waits until what FreeSWITCH said before its reply has been seen; then it must be as asked, or have been.
     async fn confirm(
         &self,
         node: &Node,
         conference: &Conference,
-        as_asked: impl Fn() -> bool,
+        mut as_asked: impl FnMut() -> bool,
     ) -> Result<(), Problem> {
         node.fence()
             .await
@@ -214,40 +220,111 @@ impl Switchboard {
         &self,
         conference: &Arc<Conference>,
         participant: &Arc<Participant>,
-        action: ParticipantAction,
+        action: &ParticipantAction,
     ) -> Result<Outcome, Problem> {
         let node = self.node(conference)?;
         let name = conference_word(&conference.name).map_err(|_| Problem::Unaddressable)?;
-        let mut leavings = self.hub.listen();
+        let turn = self.turns.at(&conference.instance).await;
+        let mut sight = Sight::of(&self.hub, conference);
         let before = participant.state();
+        let printed = match self.ask(node, name, (conference, participant), action).await? {
+            Some(printed) => printed,
+            None => return Ok(Outcome::NotFound),
+        };
+        drop(turn);
+        match effect(action) {
+            Effect::Leaves => {
+                self.gone(node, conference, std::slice::from_ref(participant), &mut sight).await;
+                if is_in(conference, participant) { Err(NOT_LEFT) } else { Ok(Outcome::Done) }
+            }
+            Effect::Becomes(flag, value) => {
+                let seen =
+                    || shows(conference, participant, flag, value) || sight.was(participant, flag, value);
+                self.confirm(node, conference, seen).await?;
+                Ok(if before.has(flag) == value { Outcome::Already } else { Outcome::Done })
+            }
+            Effect::Moves => self.moved(conference, participant, action, &mut sight).await,
+            Effect::Said => {
+                // What it has caused is told before this: whoever reads after the answer finds it.
+                let told = node.fence().await;
+                told.map_err(|_| {
+                    Problem::NotSeen("accepted, but the events that show it did not come in time")
+                })?;
+                Ok(if stopped(&printed) == Some(0) { Outcome::Already } else { Outcome::Done })
+            }
+        }
+    }
+
+    /// Sends the command of an action; what it printed, or `None` if there is no such member any more.
+    async fn ask(
+        &self,
+        node: &Node,
+        name: &str,
+        (conference, participant): (&Conference, &Participant),
+        action: &ParticipantAction,
+    ) -> Result<Option<String>, Problem> {
+        // FreeSWITCH looks for the text behind the word in the whole line (conference_api.c, `strstr`).
+        if matches!(action, ParticipantAction::Say(_)) && name.contains("saymember") {
+            return Err(Problem::Unaddressable);
+        }
         let began = tokio::time::Instant::now();
         loop {
-            let answer = match Target::of(node, name, participant).await? {
-                Some(target) => {
-                    let line = format!("conference {name} {} {target}", self.verb(action));
-                    verdict(&send(node, &line).await?)
-                }
-                None => Verdict::NoMember,
+            let target = match named(action) {
+                Named::Either => Target::of(node, name, participant).await?,
+                Named::ByNumber => Target::number_of(node, name, participant).await?,
             };
-            match answer {
-                Verdict::Accepted => break,
+            let (meant, printed) = match target {
+                Some(target) => {
+                    let words = words(action, &target, self.kick_word());
+                    let printed = send(node, &format!("conference {name} {words}")).await?;
+                    (meaning(action, &printed), printed)
+                }
+                None => (Verdict::NoMember, String::new()),
+            };
+            match meant {
+                Verdict::Accepted => return Ok(Some(printed)),
                 Verdict::NoMember if self.may_be_unlinked(conference, participant, began) => {
                     tokio::time::sleep(AGAIN).await;
                 }
-                Verdict::NoMember | Verdict::NoConference => return Ok(Outcome::NotFound),
+                Verdict::NoMember | Verdict::NoConference => return Ok(None),
                 Verdict::Refused(words) => return Err(Problem::Refused(words)),
             }
         }
-        let Some((flag, value)) = effect(action) else {
-            self.gone(node, conference, std::slice::from_ref(participant), &mut leavings).await;
-            return if is_in(conference, participant) {
-                Err(Problem::NotSeen("accepted, but the participant has not left yet"))
-            } else {
-                Ok(Outcome::Done)
-            };
+    }
+
+    /// Who was sent to another conference is in it, as he was: FreeSWITCH lets him hear and speak there.
+    async fn moved(
+        &self,
+        conference: &Arc<Conference>,
+        participant: &Arc<Participant>,
+        action: &ParticipantAction,
+        sight: &mut Sight,
+    ) -> Result<Outcome, Problem> {
+        let ParticipantAction::Transfer { to, .. } = action else { return Err(NOT_SO) };
+        let (to, before) = (to.to_string(), participant.state());
+        let arrived = || {
+            let all = self.registry.conference(&to);
+            let here = all.iter().filter(|target| target.node == conference.node);
+            here.filter_map(|target| Some((target.clone(), target.by_call_id(&participant.call_id)?))).next()
         };
-        self.confirm(node, conference, || shows(conference, participant, flag, value)).await?;
-        Ok(if before.has(flag) == value { Outcome::Already } else { Outcome::Done })
+        let waiting = sight.until(|| arrived().is_some());
+        // Without the arrival it is not known where he is.
+        let _ = tokio::time::timeout(self.effect_within, waiting).await;
+        let Some((target, there)) = arrived() else {
+            return Err(Problem::NotSeen("accepted, but the participant has not arrived yet"));
+        };
+        for (flag, action) in [
+            (crate::model::Flag::Speak, ParticipantAction::Mute),
+            (crate::model::Flag::Hear, ParticipantAction::Deaf),
+        ] {
+            if !before.has(flag) {
+                match Box::pin(self.one(&target, &there, &action)).await? {
+                    Outcome::Done | Outcome::Already => {}
+                    other => return Ok(other),
+                }
+            }
+        }
+        Ok(Outcome::Done)
     }
 
     fn may_be_unlinked(
@@ -261,86 +338,8 @@ impl Switchboard {
         is_in(conference, participant) && joined_ago < 2 * JUST_JOINED && began.elapsed() < JUST_JOINED
     }
 
-    fn verb(&self, action: ParticipantAction) -> &'static str {
-        match action {
-            ParticipantAction::Kick if !self.kick_sound => "hup",
-            action => action.name(),
-        }
-    }
-
-    async fn everybody(
-        &self,
-        conference: &Arc<Conference>,
-        action: ParticipantAction,
-    ) -> Result<Vec<ActionResult>, Problem> {
-        let node = self.node(conference)?;
-        let name = conference_word(&conference.name).map_err(|_| Problem::Unaddressable)?;
-        let mut leavings = self.hub.listen();
-        let before: BTreeMap<u32, (Arc<Participant>, MemberState)> =
-            conference.participants().into_iter().map(|p| (p.member_id, (p.clone(), p.state()))).collect();
-        if !self.holds_its_name(node, name, conference).await? {
-            return Ok(vec![Self::result(conference, None, Ok(Outcome::NotFound))]);
-        }
-        let effect = effect(action);
-        let whom = if effect.is_some() { "non_moderator" } else { "all" };
-        let printed = send(node, &format!("conference {name} {} {whom}", self.verb(action))).await?;
-        let lines = match read_lines(&printed) {
-            Ok(lines) => lines,
-            Err(Verdict::NoConference) => {
-                return Ok(vec![Self::result(conference, None, Ok(Outcome::NotFound))]);
-            }
-            Err(Verdict::Refused(words)) => return Err(Problem::Refused(words)),
-            Err(Verdict::NoMember | Verdict::Accepted) => Vec::new(),
-        };
-        let touched: Vec<_> = lines.iter().filter_map(Line::done).collect();
-        let whom = |member_id: u32| {
-            before
-                .get(&member_id)
-                .map(|(participant, _)| participant.clone())
-                .or_else(|| conference.by_member_id(member_id))
-        };
-        let mut unseen = None;
-        match effect {
-            Some((flag, value)) => {
-                let as_asked = || {
-                    let mut known = touched.iter().filter_map(|member_id| whom(*member_id));
-                    known.all(|participant| shows(conference, &participant, flag, value))
-                };
-                unseen = self.confirm(node, conference, as_asked).await.err();
-            }
-            None => {
-                let leaving: Vec<_> = touched.iter().filter_map(|member_id| whom(*member_id)).collect();
-                self.gone(node, conference, &leaving, &mut leavings).await;
-            }
-        }
-        let told = |line: &Line| {
-            let participant = whom(line.member_id());
-            let outcome = match (line, &participant, effect) {
-                (Line::Skipped(_), ..) => Ok(Outcome::SkippedModerator),
-                (Line::Failed(_, words), ..) => Err(Problem::Refused(words.clone())),
-                (Line::Done(_), None, _) => {
-                    Err(Problem::NotSeen("accepted, but this participant has not been seen"))
-                }
-                (Line::Done(id), Some(participant), Some((flag, value))) => {
-                    if let Some(unseen) = unseen.as_ref().filter(|unseen| **unseen != NOT_SO) {
-                        Err(unseen.clone())
-                    } else if !shows(conference, participant, flag, value) {
-                        Err(NOT_SO)
-                    } else if before.get(id).is_some_and(|(_, state)| state.has(flag) == value) {
-                        Ok(Outcome::Already)
-                    } else {
-                        Ok(Outcome::Done)
-                    }
-                }
-                (Line::Done(_), Some(participant), None) if is_in(conference, participant) => {
-                    Err(Problem::NotSeen("accepted, but the participant has not left yet"))
-                }
-                (Line::Done(_), Some(_), None) => Ok(Outcome::Done),
-            };
-            let result = Self::result(conference, participant.as_deref(), outcome);
-            ActionResult { participant_id: Some(line.member_id()), ..result }
-        };
-        Ok(lines.iter().map(told).collect())
+    fn kick_word(&self) -> &'static str {
+        if self.kick_sound { "kick" } else { "hup" }
     }
 
     /// Waits until all of them have left, or for as long as that may take; then the list is asked once.
@@ -349,16 +348,9 @@ impl Switchboard {
         node: &Node,
         conference: &Conference,
         leaving: &[Arc<Participant>],
-        leavings: &mut tokio::sync::broadcast::Receiver<Arc<crate::registry::Change>>,
+        sight: &mut Sight,
     ) {
-        let all_left = || leaving.iter().all(|participant| !is_in(conference, participant));
-        let seen = async {
-            while !all_left() {
-                if let Err(RecvError::Closed) = leavings.recv().await {
-                    return;
-                }
-            }
-        };
+        let seen = sight.gone(conference, leaving);
         if tokio::time::timeout(self.effect_within, seen).await.is_err()
             && let Err(error) = node.list_conference(&conference.name).await
         {

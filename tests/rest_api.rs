@@ -4,6 +4,8 @@
 mod accounts;
 #[path = "rest/actions.rs"]
 mod actions;
+#[path = "rest/arguments.rs"]
+mod arguments;
 #[path = "rest/audit.rs"]
 mod audit;
 #[path = "support/rest.rs"]

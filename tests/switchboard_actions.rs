@@ -2,6 +2,8 @@
 
 #[path = "switchboard_actions/bulk.rs"]
 mod bulk;
+#[path = "switchboard_actions/more.rs"]
+mod more;
 #[path = "switchboard_actions/one.rs"]
 mod one;
 mod support;
@@ -35,7 +37,7 @@ async fn act_on(board: &Switchboard, house: &House, call: &str, action: Particip
 }
 
 async fn act_on_all(house: &House, action: ParticipantAction) -> Vec<ActionResult> {
-    soon("results", switchboard(house).participants(&house.registry.conference("daily"), action)).await
+    soon("results", switchboard(house).participants(&house.registry.conference("daily"), action, None)).await
 }
 
 async fn lock(house: &House, action: ConferenceAction) -> Vec<ActionResult> {

@@ -3,12 +3,12 @@
 //! | path under `/v2` | methods | file |
 //! |---|---|---|
 //! | `/accounts/{A}/conferences` | GET, PUT | `conferences` |
-//! | `/accounts/{A}/conferences/{C}` | GET, POST, PATCH, DELETE; PUT (lock, unlock) | `conferences`, `actions` |
-//! | `/accounts/{A}/conferences/{C}/participants` | GET; PUT (mute ... kick) | `participants`, `actions` |
-//! | `/accounts/{A}/conferences/{C}/participants/{P}` | GET; PUT (mute ... kick) | `participants`, `actions` |
+//! | `/accounts/{A}/conferences/{C}` | GET, POST, PATCH, DELETE; PUT (lock ... end) | `conferences`, `actions` |
+//! | `/accounts/{A}/conferences/{C}/participants` | GET; PUT (mute ... energy) | `participants`, `actions` |
+//! | `/accounts/{A}/conferences/{C}/participants/{P}` | GET; PUT (mute ... say) | `participants`, `actions` |
 //! | `/accounts/{A}/conferences/{C}/audit` | GET | `audit` |
 //! | `/api_auth` | PUT | `tokens` |
-//! | `/schemas/conferences` | GET | `schemas` |
+//! | `/schemas`, `/schemas/{S}` | GET | `schemas` |
 //! | `/nodes` | GET | `nodes` |
 //!
 //! and, outside `/v2`, `/healthz` and `/readyz` for whoever watches the process.
@@ -40,6 +40,7 @@ use std::sync::Arc;
 use super::{ApiError, Router, health};
 use tokio::sync::Semaphore;
 
+use crate::actions::words::Places;
 use crate::auth::{AccountId, AuthError, Guard};
 use crate::config;
 use crate::documents::{DocumentError, Documents};
@@ -73,6 +74,8 @@ pub struct Context {
     pub owners: Owners,
     /// What is being done, and what was.
     pub ledger: Ledger,
+    /// What may be played.
+    pub places: Places,
     /// How times are written.
     pub timestamps: config::Timestamps,
 }

@@ -10,6 +10,7 @@ use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
 use super::{database, sweep};
+use crate::actions::words::Places;
 use crate::api::resources::{self, Context, Ledger, Owners};
 use crate::api::{self, Api, Server, Stopped};
 use crate::auth::{AccountId, Authenticator, Guard, MonotonicClock};
@@ -92,6 +93,7 @@ impl Daemon {
             default_account,
             owners: Owners::default(),
             ledger: Ledger::new(clock, limits.answer_timeout),
+            places: Places { roots: config.media.roots.clone(), schemes: config.media.schemes.clone() },
             timestamps: config.conference.timestamps,
         });
         let api = Api::new(context.clone(), router, limits);

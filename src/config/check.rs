@@ -19,6 +19,18 @@ pub(super) fn check(config: &Config) -> Vec<Problem> {
     check_api(&config.api, &mut found);
     check_database(&config.database, &mut found);
     found.range("conference.audit_interval_s", config.conference.audit_interval_s, 1, DAY_MS / 1000);
+    for (key, texts) in [("media.roots", &config.media.roots), ("media.schemes", &config.media.schemes)] {
+        let is_root = key == "media.roots";
+        for (at, text) in texts.iter().enumerate() {
+            if is_root && !text.starts_with('/') {
+                found.add(format!("{key}[{at}]"), format!("`{text}` is no absolute path"));
+            } else if !is_root
+                && (text.is_empty() || !text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_'))
+            {
+                found.add(format!("{key}[{at}]"), format!("`{text}` is no URL scheme such as https"));
+            }
+        }
+    }
     check_default_account(config.conference.default_account.as_deref(), &mut found);
     for (index, node) in config.node.iter().enumerate() {
         check_node(node, &format!("node[{index}]"), &mut found);

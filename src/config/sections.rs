@@ -148,6 +148,22 @@ impl Default for Conference {
     }
 }
 
+/// `[media]`: what may be played in conferences. FreeSWITCH reads it, on its own machine.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Media {
+    /// Directories on the switch; a relative name is one within the first of them.
+    pub roots: Vec<String>,
+    /// URL schemes.
+    pub schemes: Vec<String>,
+}
+
+impl Default for Media {
+    fn default() -> Self {
+        Self { roots: vec!["/usr/share/freeswitch/sounds".into()], schemes: Vec::new() }
+    }
+}
+
 /// The clock in which `join_time` is told.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]

@@ -57,7 +57,7 @@ impl FieldErrors {
         Value::Object(fields.collect())
     }
 
-    pub(super) fn add(&mut self, path: impl Into<String>, keyword: &str, error: FieldError) {
+    pub(crate) fn add(&mut self, path: impl Into<String>, keyword: &str, error: FieldError) {
         let path = path.into();
         if self.0.len() < MOST_FIELDS || self.0.contains_key(&path) {
             self.0.entry(path).or_default().entry(keyword.to_owned()).or_insert(error);
@@ -75,7 +75,7 @@ impl FieldErrors {
     }
 
     /// One error and nothing else.
-    pub(super) fn one(path: &str, keyword: &str, error: FieldError) -> Self {
+    pub(crate) fn one(path: &str, keyword: &str, error: FieldError) -> Self {
         let mut errors = Self::default();
         errors.add(path, keyword, error);
         errors
@@ -87,7 +87,7 @@ impl FieldErrors {
     }
 
     /// `Err` with these unless nothing is wrong.
-    pub(super) fn into_result(self) -> Result<(), Self> {
+    pub(crate) fn into_result(self) -> Result<(), Self> {
         if self.is_empty() { Ok(()) } else { Err(self) }
     }
 }
@@ -106,7 +106,7 @@ impl fmt::Display for FieldErrors {
 }
 
 impl FieldError {
-    pub(super) fn new(message: impl Into<String>) -> Self {
+    pub(crate) fn new(message: impl Into<String>) -> Self {
         Self { message: message.into(), target: None, value: None, cause: None }
     }
 
@@ -115,7 +115,7 @@ impl FieldError {
         self
     }
 
-    pub(super) fn value(mut self, value: &Value) -> Self {
+    pub(crate) fn value(mut self, value: &Value) -> Self {
         // A container can be as large as the request; its path tells enough.
         let small = match value {
             Value::String(text) => text.len() <= LONGEST_VALUE,

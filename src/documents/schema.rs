@@ -6,7 +6,7 @@
 use std::sync::LazyLock;
 
 use jsonschema::Validator;
-use jsonschema::error::ValidationError;
+use jsonschema::error::{ValidationError, ValidationErrorKind};
 use jsonschema::paths::LocationSegment;
 use serde_json::{Map, Value};
 
@@ -35,16 +35,34 @@ pub fn schema_text() -> &'static str {
 
 /// All that the schema finds wrong.
 pub(super) fn errors_of(body: &Value) -> FieldErrors {
+    errors_in(&VALIDATOR, &SCHEMA, body)
+}
+
+/// All that a schema finds wrong, in the contract's form.
+pub(crate) fn errors_in(validator: &Validator, schema: &Value, body: &Value) -> FieldErrors {
     let mut errors = FieldErrors::default();
-    for error in VALIDATOR.iter_errors(body) {
-        let target = SCHEMA.pointer(error.schema_path().as_str());
+    for error in validator.iter_errors(body) {
+        let target = schema.pointer(error.schema_path().as_str());
         let keyword = error.kind().keyword();
         let field = FieldError::new(message(keyword, target, &error)).value(error.instance());
         let field = match target {
             Some(target) => field.target(target.clone()),
             None => field,
         };
-        errors.add(dotted(&error), keyword, field);
+        let path = dotted(&error);
+        let within = |name: &str| if path.is_empty() { name.to_owned() } else { format!("{path}.{name}") };
+        // What is missing, or too much, is told by its own name and not by that of the object around it.
+        match error.kind() {
+            ValidationErrorKind::Required { property: Value::String(name) } => {
+                errors.add(within(name), keyword, FieldError::new("Field is required but missing"));
+            }
+            ValidationErrorKind::AdditionalProperties { unexpected } => {
+                for name in unexpected {
+                    errors.add(within(name), keyword, FieldError::new("Field is not known here"));
+                }
+            }
+            _ => errors.add(path, keyword, field),
+        }
     }
     errors
 }

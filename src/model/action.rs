@@ -1,18 +1,41 @@
 //! What can be asked of a switch, and what came of it.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use super::state::{Flag, MemberState};
+use crate::actions::words::{Digits, Media, Speech, Word};
+
 /// Something to do to a whole conference.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ConferenceAction {
     /// Nobody joins any more.
     Lock,
     /// Joining is allowed again.
     Unlock,
+    /// Everybody hears a file.
+    Play(Media),
+    /// What everybody hears is stopped.
+    StopPlay,
+    /// A text is said to everybody.
+    Say(Speech),
+    /// The conference's settings are changed, one after another.
+    Set(Vec<Setting>),
+    /// Everybody has to leave.
+    End,
+}
+
+/// A setting of a running conference (conference_api.c, `conference_api_set_conf_variable`).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Setting {
+    /// Its name, in the API and on the switch.
+    pub name: &'static str,
+    /// What it becomes.
+    pub value: Word,
 }
 
 /// Something to do to participants.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ParticipantAction {
     /// Is not heard any more.
     Mute,
@@ -24,34 +47,98 @@ pub enum ParticipantAction {
     Undeaf,
     /// Has to leave the conference.
     Kick,
+    /// Is held.
+    Hold,
+    /// Is not held any more.
+    Unhold,
+    /// Hears a file, alone.
+    Play(Media),
+    /// What is played to it alone is stopped.
+    StopPlay,
+    /// How loud it is heard, -4 to 4.
+    VolumeIn(i8),
+    /// How loud it hears, -4 to 4.
+    VolumeOut(i8),
+    /// From which energy on it counts as talking.
+    Energy(u16),
+    /// Gets the floor.
+    Floor,
+    /// Digits are sent to it.
+    Dtmf(Digits),
+    /// Goes to another conference.
+    Transfer {
+        /// Its name.
+        to: Word,
+        /// The profile that it begins with if it does not run.
+        profile: Word,
+    },
+    /// A text is said to it alone.
+    Say(Speech),
 }
 
 impl ConferenceAction {
-    /// All of them.
-    pub const ALL: [Self; 2] = [Self::Lock, Self::Unlock];
-
-    /// The word for it, in the API and on the switch.
-    pub const fn name(self) -> &'static str {
+    /// The word for it in the API.
+    pub const fn name(&self) -> &'static str {
         match self {
             Self::Lock => "lock",
             Self::Unlock => "unlock",
+            Self::Play(_) => "play",
+            Self::StopPlay => "stop_play",
+            Self::Say(_) => "say",
+            Self::Set(_) => "set",
+            Self::End => "end",
         }
     }
 }
 
 impl ParticipantAction {
-    /// All of them.
-    pub const ALL: [Self; 5] = [Self::Mute, Self::Unmute, Self::Deaf, Self::Undeaf, Self::Kick];
-
     /// The word for it in the API.
-    pub const fn name(self) -> &'static str {
+    pub const fn name(&self) -> &'static str {
         match self {
             Self::Mute => "mute",
             Self::Unmute => "unmute",
             Self::Deaf => "deaf",
             Self::Undeaf => "undeaf",
             Self::Kick => "kick",
+            Self::Hold => "hold",
+            Self::Unhold => "unhold",
+            Self::Play(_) => "play",
+            Self::StopPlay => "stop_play",
+            Self::VolumeIn(_) => "volume_in",
+            Self::VolumeOut(_) => "volume_out",
+            Self::Energy(_) => "energy",
+            Self::Floor => "floor",
+            Self::Dtmf(_) => "dtmf",
+            Self::Transfer { .. } => "transfer",
+            Self::Say(_) => "say",
         }
+    }
+}
+
+/// Who of a conference is meant.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Selection {
+    /// Only these, by participant id; `None`: all.
+    pub participants: Option<BTreeSet<u32>>,
+    /// Only moderators, or only the others.
+    pub moderators: Option<bool>,
+    /// Only who is muted, or is not.
+    pub muted: Option<bool>,
+    /// Only who talks, or does not.
+    pub talking: Option<bool>,
+    /// These not.
+    pub except: BTreeSet<u32>,
+}
+
+impl Selection {
+    /// Whether somebody is meant.
+    pub fn has(&self, participant_id: u32, state: MemberState) -> bool {
+        let is = |wanted: Option<bool>, is: bool| wanted.is_none_or(|wanted| wanted == is);
+        self.participants.as_ref().is_none_or(|chosen| chosen.contains(&participant_id))
+            && is(self.moderators, state.has(Flag::Moderator))
+            && is(self.muted, !state.has(Flag::Speak))
+            && is(self.talking, state.has(Flag::Talking))
+            && !self.except.contains(&participant_id)
     }
 }
 
@@ -62,6 +149,8 @@ pub enum Outcome {
     Done,
     /// It was so before.
     Already,
+    /// It would be done; nothing was asked of the switch.
+    WouldDo,
     /// The action is not for moderators.
     SkippedModerator,
     /// The target is not there any more.
@@ -78,6 +167,7 @@ impl Outcome {
         match self {
             Self::Done => "done",
             Self::Already => "already",
+            Self::WouldDo => "would_do",
             Self::SkippedModerator => "skipped_moderator",
             Self::NotFound => "not_found",
             Self::Failed => "failed",

@@ -6,17 +6,50 @@ use crate::registry::{Conference, Participant};
 /// All that FreeSWITCH told has been seen, and it is not as was asked.
 pub(super) const NOT_SO: Problem = Problem::NotSeen("accepted, but it is not so");
 
+/// Somebody who has to leave is still there.
+pub(super) const NOT_LEFT: Problem = Problem::NotSeen("accepted, but the participant has not left yet");
+
 /// What the registry says is not so any more.
 pub(super) const LOST: Problem = Problem::NotSeen("the node was lost before it was seen");
 
-/// What an action does to a participant's state; kicking ends it instead.
-pub(super) fn effect(action: ParticipantAction) -> Option<(Flag, bool)> {
+/// What an action does to a participant.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Effect {
+    /// His state becomes this.
+    Becomes(Flag, bool),
+    /// He leaves.
+    Leaves,
+    /// He goes to another conference.
+    Moves,
+    /// Nothing that shows in his state: FreeSWITCH's word is all there is.
+    Said,
+}
+
+impl Effect {
+    /// Whether one command does it to all at once, and its reply tells of each.
+    pub(super) fn is_told_of_all(self) -> bool {
+        matches!(self, Self::Becomes(..) | Self::Leaves)
+    }
+}
+
+pub(super) fn effect(action: &ParticipantAction) -> Effect {
     match action {
-        ParticipantAction::Mute => Some((Flag::Speak, false)),
-        ParticipantAction::Unmute => Some((Flag::Speak, true)),
-        ParticipantAction::Deaf => Some((Flag::Hear, false)),
-        ParticipantAction::Undeaf => Some((Flag::Hear, true)),
-        ParticipantAction::Kick => None,
+        ParticipantAction::Mute => Effect::Becomes(Flag::Speak, false),
+        ParticipantAction::Unmute => Effect::Becomes(Flag::Speak, true),
+        ParticipantAction::Deaf => Effect::Becomes(Flag::Hear, false),
+        ParticipantAction::Undeaf => Effect::Becomes(Flag::Hear, true),
+        ParticipantAction::Hold => Effect::Becomes(Flag::Hold, true),
+        ParticipantAction::Unhold => Effect::Becomes(Flag::Hold, false),
+        ParticipantAction::Floor => Effect::Becomes(Flag::Floor, true),
+        ParticipantAction::Kick => Effect::Leaves,
+        ParticipantAction::Transfer { .. } => Effect::Moves,
+        ParticipantAction::Play(_)
+        | ParticipantAction::StopPlay
+        | ParticipantAction::VolumeIn(_)
+        | ParticipantAction::VolumeOut(_)
+        | ParticipantAction::Energy(_)
+        | ParticipantAction::Dtmf(_)
+        | ParticipantAction::Say(_) => Effect::Said,
     }
 }
 

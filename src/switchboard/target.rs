@@ -38,6 +38,15 @@ impl Target {
         {
             return Ok(Some(Self::Call(call_id.to_owned())));
         }
+        Self::number_of(node, conference, participant).await
+    }
+
+    /// The number of a participant; `None` if somebody else has it by now.
+    pub(super) async fn number_of(
+        node: &Node,
+        conference: &str,
+        participant: &Participant,
+    ) -> Result<Option<Self>, Problem> {
         let id = participant.member_id;
         let printed = super::send(node, &format!("conference {conference} get-uuid {id}")).await?;
         Ok((printed.trim_end() == &*participant.call_id).then_some(Self::Member(id)))

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use convened::config::Config;
 use convened::sim::switch::Which;
 use convened::sim::world::Caller;
 use http::Method;
@@ -180,7 +181,7 @@ async fn an_action_that_is_not_known_there_is_an_invalid_request_and_reaches_no_
     for (path, actions) in [
         ("conferences/talk", ["mute", "kick", "LOCK", "", "lock all", "hup"]),
         ("conferences/talk/participants", ["lock", "hup", "Mute", "", "mute all", "tmute"]),
-        ("conferences/talk/participants/1", ["unlock", "dtmf", "KICK", "", "kick 2", "energy"]),
+        ("conferences/talk/participants/1", ["unlock", "agc", "KICK", "", "kick 2", "tmute"]),
     ] {
         for action in actions {
             let data = owner.act(path, action).await.refused(400, "invalid_request");
@@ -321,30 +322,29 @@ async fn what_the_switch_does_not_know_any_more_is_not_found() {
 
 #[tokio::test]
 async fn without_an_answer_in_time_the_outcome_is_said_to_be_unknown() {
-    let house = House::with(1, |config| config.node[0].command_timeout_ms = SHORT.as_millis() as u64).await;
-    let owner = house.owner().await;
-    house.join("talk", "Ann").await;
-    let paths = [
+    for (path, action) in [
         ("conferences/talk", "lock"),
         ("conferences/talk/participants", "mute"),
         ("conferences/talk/participants/1", "deaf"),
-    ];
-    house.switch().stall(Which::Commands);
-    let asked = futures_util::future::join_all(paths.map(|(path, action)| owner.act(path, action))).await;
-    for answer in asked {
-        let data = answer.refused(504, "switch_timeout");
+    ] {
+        let short = |config: &mut Config| config.node[0].command_timeout_ms = SHORT.as_millis() as u64;
+        let house = House::with(1, short).await;
+        let owner = house.owner().await;
+        house.join("talk", "Ann").await;
+        house.switch().stall(Which::Commands);
+        let data = owner.act(path, action).await.refused(504, "switch_timeout");
         assert_eq!(
             (&data["node"], &data["results"][0]["result"]),
             (&json!("fs1"), &json!("unknown")),
             "{data}"
         );
         assert!(data["message"].as_str().is_some_and(|message| message.contains("not known")), "{data}");
+        house.switch().resume(Which::Commands);
+        // Late replies are nobody's: the next action gets its own.
+        house.followed().await;
+        let settled = owner.act("conferences/talk", "unlock").await.ok();
+        assert!(column(&settled["results"], "result")[0].is_string(), "{settled}");
     }
-    house.switch().resume(Which::Commands);
-    // Late replies are nobody's: the next action gets its own.
-    house.followed().await;
-    let settled = owner.act("conferences/talk", "unlock").await.ok();
-    assert_eq!(column(&settled["results"], "result"), ["done"]);
 }
 
 #[tokio::test]

@@ -124,7 +124,7 @@ async fn several_instances_are_all_asked() {
     let board =
         convened::switchboard::Switchboard::new(registry.clone(), nodes, one.kept.hub.clone(), true, within);
     let instances = registry.conference("daily");
-    let muted = soon("results", board.participants(&instances, ParticipantAction::Mute)).await;
+    let muted = soon("results", board.participants(&instances, ParticipantAction::Mute, None)).await;
     let mut nodes: Vec<_> = muted.iter().map(|result| (&*result.node, result.outcome)).collect();
     nodes.sort_by_key(|(node, _)| *node);
     assert_eq!(nodes, [("fs1", Outcome::Done), ("fs2", Outcome::Done)]);
@@ -132,7 +132,7 @@ async fn several_instances_are_all_asked() {
     // One of them goes: the other is acted on all the same, with the sound that the profile has.
     stop.cancel();
     soon("it has stopped", second.ended()).await;
-    let kicked = soon("results", board.participants(&instances, ParticipantAction::Kick)).await;
+    let kicked = soon("results", board.participants(&instances, ParticipantAction::Kick, None)).await;
     let mut nodes: Vec<_> = kicked.iter().map(|result| (&*result.node, result.problem.clone())).collect();
     nodes.sort_by_key(|(node, _)| *node);
     assert_eq!(nodes, [("fs1", None), ("fs2", Some(Problem::Unavailable))]);
@@ -154,8 +154,8 @@ async fn a_name_that_has_gone_to_another_conference_is_not_acted_on() {
     let ben = house.switch.join("daily", Caller::new("Ben", "2")).unwrap();
     let board = crate::switchboard(&house);
     let locked = soon("a result", board.conference(&old, convened::model::ConferenceAction::Lock)).await;
-    let muted = soon("results", board.participants(&old, ParticipantAction::Mute)).await;
-    let kicked = soon("results", board.participants(&old, ParticipantAction::Kick)).await;
+    let muted = soon("results", board.participants(&old, ParticipantAction::Mute, None)).await;
+    let kicked = soon("results", board.participants(&old, ParticipantAction::Kick, None)).await;
     for results in [locked, muted, kicked] {
         assert_eq!(outcomes(&results), [(None, Outcome::NotFound)]);
     }

@@ -52,9 +52,11 @@ async fn somebody_who_does_not_leave_is_not_called_gone() {
     assert_eq!(result.outcome, Outcome::Unknown);
     assert!(matches!(result.problem, Some(Problem::NotSeen(_))), "{result:?}");
     assert!(house.state("daily", &ann).is_some());
-    let results =
-        soon("results", board.participants(&house.registry.conference("daily"), ParticipantAction::Kick))
-            .await;
+    let results = soon(
+        "results",
+        board.participants(&house.registry.conference("daily"), ParticipantAction::Kick, None),
+    )
+    .await;
     assert_eq!((results.len(), results[0].outcome), (1, Outcome::Unknown));
 }
 

@@ -1,13 +1,17 @@
 //! Actions: what is asked of the switch, answered when it has been seen.
 //!
-//! * `PUT /v2/accounts/{A}/conferences/{C}`: lock, unlock.
+//! * `PUT /v2/accounts/{A}/conferences/{C}`: lock, unlock and what else is for a conference as a whole.
 //! * `PUT /v2/accounts/{A}/conferences/{C}/participants`: mute, unmute, deaf, undeaf (all but moderators),
-//!   kick (everyone).
-//! * `PUT /v2/accounts/{A}/conferences/{C}/participants/{P}`: the same for one.
+//!   kick (everyone), or whoever is selected.
+//! * `PUT /v2/accounts/{A}/conferences/{C}/participants/{P}`: for one.
+//!
+//! Which actions there are and what arguments they take is said by `crate::actions`.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use http::Method;
+use serde_json::value::RawValue;
 use serde_json::{Map, Value, json};
 
 use super::ledger::{Carried, carry_out};
@@ -15,8 +19,10 @@ use super::participants::{ALL, ONE as PARTICIPANT, one};
 use super::view::{Realtime, with_sequence};
 use super::whose::Found;
 use super::{Caller, Context};
-use crate::api::{Access, ApiError, Request, Response, Route};
-use crate::model::{ActionResult, ConferenceAction, Moment, Outcome, ParticipantAction, Problem};
+use crate::actions::{Args, Scope, Unfit, participants_selection, schema};
+use crate::api::{Access, ApiError, Request, Response, Route, parse_data};
+use crate::json as text;
+use crate::model::{ActionResult, Moment, Outcome, Problem};
 
 const CONFERENCE: &str = "/v2/accounts/{A}/conferences/{C}";
 
@@ -33,12 +39,14 @@ async fn on_conference(
     caller: Caller,
     request: Request,
 ) -> Result<Response, ApiError> {
-    let action = named(&ConferenceAction::ALL, &request.action()?, |action| action.name())?;
+    let (name, args) = asked(&request, Scope::Conference)?;
+    let action = Args::check(Scope::Conference, &name, &args, &context.places)?.conference(&name)?;
     carry_out(context, caller, request, move |context, caller, request| async move {
         let found = running(&context, &caller, &request).await?;
+        let name = action.name();
         let results = context.switchboard.conference(&found.instances, action).await;
         let is_single = results.len() == 1;
-        Ok(carried(found, action.name(), results, is_single))
+        Ok(carried(found, name, results, is_single))
     })
     .await
 }
@@ -48,11 +56,21 @@ async fn on_participants(
     caller: Caller,
     request: Request,
 ) -> Result<Response, ApiError> {
-    let action = named(&ParticipantAction::ALL, &request.action()?, |action| action.name())?;
+    let (name, args) = asked(&request, Scope::Participants)?;
+    let action = Args::check(Scope::Participants, &name, &args, &context.places)?;
+    let (action, (selection, dry_run)) = (action.participant(&name, "")?, participants_selection(&args));
+    if dry_run {
+        let found = running(&context, &caller, &request).await?;
+        let results = context.switchboard.would_be(&found.instances, &action, selection.as_ref());
+        let mut data = told(&found, action.name(), &results);
+        data["dry_run"] = true.into();
+        return Response::ok(&data);
+    }
     carry_out(context, caller, request, move |context, caller, request| async move {
         let found = running(&context, &caller, &request).await?;
-        let results = context.switchboard.participants(&found.instances, action).await;
-        Ok(carried(found, action.name(), results, false))
+        let name = action.name();
+        let results = context.switchboard.participants(&found.instances, action, selection.as_ref()).await;
+        Ok(carried(found, name, results, false))
     })
     .await
 }
@@ -62,22 +80,80 @@ async fn on_participant(
     caller: Caller,
     request: Request,
 ) -> Result<Response, ApiError> {
-    let action = named(&ParticipantAction::ALL, &request.action()?, |action| action.name())?;
+    let (name, args) = asked(&request, Scope::Participant)?;
+    let args_checked = Args::check(Scope::Participant, &name, &args, &context.places)?;
+    let profile = match args.get("to").and_then(Value::as_str).filter(|_| name == "transfer") {
+        Some(to) => profile_of(&context, &caller, to, request.param("C")?).await?,
+        None => String::new(),
+    };
+    let action = args_checked.participant(&name, &profile)?;
     carry_out(context, caller, request, move |context, caller, request| async move {
         let found = running(&context, &caller, &request).await?;
         let (conference, participant) = one(&context, &found, &request)?;
+        let name = action.name();
         let result = context.switchboard.participant(&conference, &participant, action).await;
-        Ok(carried(found, action.name(), vec![result], true))
+        Ok(carried(found, name, vec![result], true))
     })
     .await
 }
 
-/// The action of that name.
-fn named<A: Copy>(all: &[A], name: &str, name_of: impl Fn(A) -> &'static str) -> Result<A, ApiError> {
-    all.iter().copied().find(|action| name_of(*action) == name).ok_or_else(|| {
-        let known: Vec<_> = all.iter().map(|action| name_of(*action)).collect();
-        ApiError::invalid_request(format!("unknown action: {name:?}; known here: {}", known.join(", ")))
-    })
+/// The action's name and its arguments. Beside the name in `data` only what the action knows counts: clients send
+/// more there. In an object of their own they are taken at their word.
+fn asked(request: &Request, scope: Scope) -> Result<(String, Map<String, Value>), ApiError> {
+    let action = request.action()?;
+    let Some(envelope) = request.envelope().filter(|envelope| envelope.has_data()) else {
+        return Ok((action, Map::new()));
+    };
+    // Text, until it is known which of it is of any interest.
+    let data = envelope.data_as::<BTreeMap<String, Box<RawValue>>>()?;
+    if let Some(own) = data.get("data").filter(|own| own.get().starts_with('{')) {
+        return Ok((action, parse_data(own)?));
+    }
+    let known = schema(scope, &action).and_then(|schema| schema.get("properties")).and_then(Value::as_object);
+    let mut args = Map::new();
+    for key in known.into_iter().flatten().map(|(key, _)| key) {
+        if let Some(raw) = data.get(key) {
+            let unreadable = |error| ApiError::invalid_request(format!("`{key}` {error}"));
+            args.insert(key.clone(), text::parse(raw.get().as_bytes()).map_err(unreadable)?);
+        }
+    }
+    Ok((action, args))
+}
+
+/// The profile of another conference of the same account, which somebody is to go to.
+async fn profile_of(context: &Context, caller: &Caller, to: &str, from: &str) -> Result<String, ApiError> {
+    let mut fields = Map::new();
+    let mut refuse = |why: &str| {
+        fields.insert("to".into(), json!({ "conference": { "message": why, "value": to } }));
+        ApiError::validation(std::mem::take(&mut fields))
+    };
+    if to == from {
+        return Err(refuse("Value must be another conference"));
+    }
+    let found = match context.find(caller, to).await {
+        Ok(found) => found,
+        Err(error) if error.status() == http::StatusCode::NOT_FOUND => {
+            return Err(refuse("Value must be a conference of this account"));
+        }
+        Err(error) => return Err(error),
+    };
+    let profile = found.document.as_ref().and_then(|document| {
+        let body: Value = serde_json::from_str(&document.text).ok()?;
+        Some(body.get("profile")?.as_str()?.to_owned())
+    });
+    Ok(profile.filter(|profile| !profile.is_empty()).unwrap_or_else(|| "default".to_owned()))
+}
+
+impl From<Unfit> for ApiError {
+    fn from(unfit: Unfit) -> Self {
+        match unfit {
+            unknown @ Unfit::Unknown { .. } => Self::invalid_request(unknown.to_string()),
+            Unfit::Invalid(errors) => match errors.to_value() {
+                Value::Object(fields) => Self::validation(fields),
+                _ => Self::internal("field errors are an object"),
+            },
+        }
+    }
 }
 
 /// The conference of the path, which must run.
@@ -95,11 +171,7 @@ fn carried(found: Found, action: &'static str, results: Vec<ActionResult>, is_si
 /// The results, or for a single target that was not done, an error that says why.
 fn answer(found: &Found, action: &str, results: &[ActionResult], single: bool) -> Result<Response, ApiError> {
     let decided = results.iter().any(|result| result.outcome.is_decided() && !is_whole_failure(result));
-    let data = json!({
-        "action": action,
-        "conference_id": found.id,
-        "results": results.iter().map(view).collect::<Vec<_>>(),
-    });
+    let data = told(found, action, results);
     if let Some(first) = results.first()
         && ((single && !first.outcome.is_success()) || (!single && !decided))
     {
@@ -113,6 +185,14 @@ fn answer(found: &Found, action: &str, results: &[ActionResult], single: bool) -
 /// Whether a command for several did not come to any of them.
 fn is_whole_failure(result: &ActionResult) -> bool {
     result.participant_id.is_none() && result.problem.is_some()
+}
+
+fn told(found: &Found, action: &str, results: &[ActionResult]) -> Value {
+    json!({
+        "action": action,
+        "conference_id": found.id,
+        "results": results.iter().map(view).collect::<Vec<_>>(),
+    })
 }
 
 fn view(result: &ActionResult) -> Value {

@@ -1,0 +1,177 @@
+//! Arguments as they come into typed actions.
+
+use std::collections::BTreeSet;
+
+use serde_json::{Map, Value};
+
+use super::schema::{Scope, errors_of, names};
+use super::words::{Digits, Media, Places, Refused, Speech, Word};
+use crate::documents::{FieldError, FieldErrors};
+use crate::model::{ConferenceAction, ParticipantAction, Selection, Setting};
+
+/// Why there is no action.
+#[derive(Debug, Clone, PartialEq, thiserror::Error)]
+pub enum Unfit {
+    /// There is none of that name; those that there are.
+    #[error("unknown action: {name:?}; known here: {known}")]
+    Unknown {
+        /// What was asked for.
+        name: String,
+        /// What could have been.
+        known: String,
+    },
+    /// Its arguments are wrong.
+    #[error("the arguments are not valid: {0}")]
+    Invalid(FieldErrors),
+}
+
+/// Arguments that fit the schema of their action.
+pub struct Args<'a> {
+    args: &'a Map<String, Value>,
+    places: &'a Places,
+}
+
+impl<'a> Args<'a> {
+    /// Arguments of an action, checked by its schema.
+    ///
+    /// # Errors
+    /// [`Unfit`]: no such action, or what is wrong with which argument.
+    pub fn check(
+        scope: Scope,
+        action: &str,
+        args: &'a Map<String, Value>,
+        places: &'a Places,
+    ) -> Result<Self, Unfit> {
+        let Some(errors) = errors_of(scope, action, &Value::Object(args.clone())) else {
+            let known = names(scope).collect::<Vec<_>>().join(", ");
+            return Err(Unfit::Unknown { name: action.to_owned(), known });
+        };
+        errors.into_result().map_err(Unfit::Invalid)?;
+        Ok(Self { args, places })
+    }
+
+    fn text(&self, key: &str) -> &'a str {
+        self.args.get(key).and_then(Value::as_str).unwrap_or_default()
+    }
+
+    fn level(&self) -> i64 {
+        self.args.get("level").and_then(Value::as_i64).unwrap_or_default()
+    }
+
+    /// A word made of an argument; what it may not hold is a field error.
+    fn word<T>(&self, key: &str, make: impl FnOnce(&'a str) -> Result<T, Refused>) -> Result<T, Unfit> {
+        let text = self.text(key);
+        make(text).map_err(|refused| invalid(key, text, &refused))
+    }
+
+    /// The action on a conference.
+    ///
+    /// # Errors
+    /// [`Unfit`]: an argument holds what must not reach a switch.
+    pub fn conference(&self, action: &str) -> Result<ConferenceAction, Unfit> {
+        Ok(match action {
+            "lock" => ConferenceAction::Lock,
+            "unlock" => ConferenceAction::Unlock,
+            "play" => ConferenceAction::Play(self.word("media_id", |text| Media::new(text, self.places))?),
+            "stop_play" => ConferenceAction::StopPlay,
+            "say" => ConferenceAction::Say(self.word("text", Speech::new)?),
+            "end" => ConferenceAction::End,
+            "set" => ConferenceAction::Set(self.settings()?),
+            other => return Err(unknown(Scope::Conference, other)),
+        })
+    }
+
+    fn settings(&self) -> Result<Vec<Setting>, Unfit> {
+        const SETTINGS: [&str; 5] =
+            ["max_members", "sound_prefix", "caller_id_name", "caller_id_number", "endconf_grace_time"];
+        let mut settings = Vec::new();
+        for name in SETTINGS {
+            let value = match self.args.get(name) {
+                None => continue,
+                Some(Value::String(text)) => text.clone(),
+                Some(other) => other.to_string(),
+            };
+            let word = match name {
+                "sound_prefix" => {
+                    Media::new(&value, self.places).and_then(|path| Word::new(&path.to_string()))
+                }
+                _ if value.contains('/') => Err(Refused::Character('/')),
+                _ => Word::new(&value),
+            };
+            let value = word.map_err(|refused| invalid(name, &value, &refused))?;
+            settings.push(Setting { name, value });
+        }
+        Ok(settings)
+    }
+
+    /// The action on participants. A transfer goes to a conference of that profile.
+    ///
+    /// # Errors
+    /// [`Unfit`]: an argument holds what must not reach a switch.
+    pub fn participant(&self, action: &str, profile: &str) -> Result<ParticipantAction, Unfit> {
+        let small = |level: i64| i8::try_from(level).unwrap_or_default();
+        Ok(match action {
+            "mute" => ParticipantAction::Mute,
+            "unmute" => ParticipantAction::Unmute,
+            "deaf" => ParticipantAction::Deaf,
+            "undeaf" => ParticipantAction::Undeaf,
+            "kick" => ParticipantAction::Kick,
+            "hold" => ParticipantAction::Hold,
+            "unhold" => ParticipantAction::Unhold,
+            "play" => ParticipantAction::Play(self.word("media_id", |text| Media::new(text, self.places))?),
+            "stop_play" => ParticipantAction::StopPlay,
+            "volume_in" => ParticipantAction::VolumeIn(small(self.level())),
+            "volume_out" => ParticipantAction::VolumeOut(small(self.level())),
+            "energy" => ParticipantAction::Energy(u16::try_from(self.level()).unwrap_or_default()),
+            "floor" => ParticipantAction::Floor,
+            "dtmf" => ParticipantAction::Dtmf(self.word("digits", Digits::new)?),
+            "say" => ParticipantAction::Say(self.word("text", Speech::new)?),
+            "transfer" => ParticipantAction::Transfer {
+                to: self.word("to", room)?,
+                profile: Word::new(profile).map_err(|refused| invalid("to", profile, &refused))?,
+            },
+            other => return Err(unknown(Scope::Participant, other)),
+        })
+    }
+}
+
+/// FreeSWITCH cuts a name at `@` and `+` (mod_conference.c, `conference_function`).
+fn room(text: &str) -> Result<Word, Refused> {
+    match text.chars().find(|c| matches!(c, '@' | '+' | '/')) {
+        Some(c) => Err(Refused::Character(c)),
+        None => Word::new(text),
+    }
+}
+
+fn unknown(scope: Scope, name: &str) -> Unfit {
+    let known = names(scope).collect::<Vec<_>>().join(", ");
+    Unfit::Unknown { name: name.to_owned(), known }
+}
+
+fn invalid(key: &str, text: &str, refused: &Refused) -> Unfit {
+    let error = FieldError::new(format!("Value {refused}")).value(&Value::from(text));
+    Unfit::Invalid(FieldErrors::one(key, "allowed", error))
+}
+
+/// Who is meant by arguments that fit their schema, and whether nothing is to be done; `None` if nobody is
+/// named: then the action's own rule holds.
+pub fn participants_selection(args: &Map<String, Value>) -> (Option<Selection>, bool) {
+    let dry_run = args.get("dry_run").and_then(Value::as_bool).unwrap_or(false);
+    if !args.contains_key("participants") && !args.contains_key("filter") {
+        return (None, dry_run);
+    }
+    let ids = |value: Option<&Value>| -> Option<BTreeSet<u32>> {
+        let all = value?.as_array()?.iter();
+        Some(all.filter_map(|id| u32::try_from(id.as_u64()?).ok()).collect())
+    };
+    let filter = args.get("filter");
+    let within = |key: &str| filter.and_then(|filter| filter.get(key));
+    let selection = Selection {
+        participants: ids(args.get("participants")),
+        moderators: within("role").and_then(Value::as_str).map(|role| role == "moderator"),
+        muted: within("muted").and_then(Value::as_bool),
+        talking: within("talking").and_then(Value::as_bool),
+        except: ids(within("except")).unwrap_or_default(),
+    };
+    (Some(selection), dry_run)
+}

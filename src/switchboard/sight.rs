@@ -1,0 +1,100 @@
+//! What has been seen of a conference since an action on it began.
+//!
+//! Whoever acts after us may undo what we did before we look: that it was so in between counts, too.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+
+use tokio::sync::broadcast::Receiver;
+use tokio::sync::broadcast::error::{RecvError, TryRecvError};
+
+use crate::hub::Hub;
+use crate::model::Flag;
+use crate::registry::{Change, ChangeKind, Conference, Participant};
+
+/// Changes from a moment on.
+pub(super) struct Sight {
+    changes: Receiver<Arc<Change>>,
+    instance: Arc<str>,
+    /// What was so of whom at some time.
+    was: HashSet<(u32, Flag, bool)>,
+    was_locked: HashSet<bool>,
+}
+
+impl Sight {
+    /// Looks from now on.
+    pub(super) fn of(hub: &Hub, conference: &Conference) -> Self {
+        let (was, was_locked) = (HashSet::new(), HashSet::new());
+        Self { changes: hub.listen(), instance: conference.instance.clone(), was, was_locked }
+    }
+
+    /// Takes in what has been told by now. Who listens too slowly has missed something and knows less.
+    fn look(&mut self) {
+        loop {
+            match self.changes.try_recv() {
+                Ok(change) => self.note(&change),
+                Err(TryRecvError::Lagged(_)) => {}
+                Err(TryRecvError::Empty | TryRecvError::Closed) => return,
+            }
+        }
+    }
+
+    fn note(&mut self, change: &Change) {
+        if change.conference.instance != self.instance {
+            return;
+        }
+        match change.kind {
+            ChangeKind::Locked => self.was_locked.insert(true),
+            ChangeKind::Unlocked => self.was_locked.insert(false),
+            _ => false,
+        };
+        if let Some((who, state)) = &change.participant {
+            for flag in [Flag::Speak, Flag::Hear, Flag::Hold, Flag::Floor] {
+                self.was.insert((who.stay, flag, state.has(flag)));
+            }
+        }
+    }
+
+    /// Whether this was so of that participant, at any time since.
+    pub(super) fn was(&mut self, who: &Participant, flag: Flag, value: bool) -> bool {
+        self.look();
+        self.was.contains(&(who.stay, flag, value))
+    }
+
+    /// Whether the conference was locked, or unlocked, at any time since.
+    pub(super) fn was_locked(&mut self, locked: bool) -> bool {
+        self.look();
+        self.was_locked.contains(&locked)
+    }
+
+    /// Waits until none of these is in the conference any more.
+    pub(super) async fn gone(&mut self, conference: &Conference, leaving: &[Arc<Participant>]) {
+        let stays = |all: &[Arc<Participant>]| all.iter().map(|who| who.stay).collect::<HashSet<_>>();
+        let still = |left: &HashSet<u32>| {
+            let present = stays(&conference.participants());
+            left.intersection(&present).copied().collect::<HashSet<_>>()
+        };
+        let mut left = still(&stays(leaving));
+        while !left.is_empty() {
+            match self.changes.recv().await {
+                Ok(change) if change.conference.instance == self.instance => {
+                    if let (ChangeKind::Left, Some((who, _))) = (change.kind, &change.participant) {
+                        left.remove(&who.stay);
+                    }
+                }
+                Ok(_) => {}
+                Err(RecvError::Lagged(_)) => left = still(&left),
+                Err(RecvError::Closed) => return,
+            }
+        }
+    }
+
+    /// Waits until something is so that changes tell of.
+    pub(super) async fn until(&mut self, is_so: impl Fn() -> bool) {
+        while !is_so() {
+            if let Err(RecvError::Closed) = self.changes.recv().await {
+                return;
+            }
+        }
+    }
+}
