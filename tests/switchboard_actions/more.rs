@@ -172,3 +172,18 @@ async fn who_is_muted_and_unmuted_at_once_was_both() {
     let order: Vec<_> = sent.iter().map(|text| text.contains(" mute ")).collect();
     assert!(order.chunks(2).all(|two| two == [true, false]), "{sent:?}");
 }
+
+#[tokio::test]
+async fn an_action_that_needs_two_questions_is_not_overtaken_by_the_next() {
+    let (house, ann, _) = with_ann_and_ben().await;
+    let board = switchboard(&house);
+    let (conference, who) = (house.conference("daily"), house.participant("daily", &ann));
+    let before = sent(&house).len();
+    let play = board.participant(&conference, &who, ParticipantAction::Play(media("a.wav")));
+    let hold = board.participant(&conference, &who, ParticipantAction::Hold);
+    let (played, held) = soon("both", async { tokio::join!(play, hold) }).await;
+    assert_eq!((played.outcome, held.outcome), (Outcome::Done, Outcome::Done));
+    let wanted = ["get-uuid 1", "play /sounds/a.wav 1", &format!("hold uuid={ann}")];
+    let wanted = wanted.map(|words| format!("api conference daily {words}"));
+    assert_eq!(sent(&house).split_off(before), wanted);
+}
