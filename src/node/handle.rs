@@ -10,16 +10,17 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::backoff::Backoff;
-use super::commands::{CommandError, Commands, Doubt, Pipeline, Reply};
-use super::connection::{Connection, Lost};
+use super::commands::{CommandError, Commands, Doubt, Reply};
 use super::fences::{Fences, Heard, SUBCLASS};
 use super::figures::Figures;
 use super::follow::{Compare, Follower};
 use super::inquiry::ListError;
+use super::keep::keep_commands;
 use super::lister::Lister;
 use super::look::Look;
 use super::outside::{Machine, Outside};
 use super::report::Report;
+use super::version::Version;
 use crate::config;
 use crate::esl::{Command, Limits};
 use crate::registry::{Graces, Mark, NodeCondition, Publish, Reconciled, Registry, Writer};
@@ -54,33 +55,6 @@ impl Settings {
             stale_after_ms: millis(self.node.stale_after_s),
             gone_after_ms: millis(self.node.gone_after_s),
         }
-    }
-}
-
-/// The version of a FreeSWITCH: major, minor, patch.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Version(pub u32, pub u32, pub u32);
-
-impl Version {
-    /// Members can be addressed by `uuid=` since then (commit 6a2661b608).
-    pub const UUID_SELECTORS: Self = Self(1, 10, 7);
-    /// Replies of `conference` have been readable by a program since then (commit 06f060ebd9).
-    pub const OLDEST: Self = Self(1, 8, 0);
-
-    /// Reads what `api version` prints: `FreeSWITCH Version 1.11.3-dev+git~...`.
-    pub fn parse(printed: &str) -> Option<Self> {
-        let version = printed.split("Version ").nth(1)?;
-        let mut parts = version.splitn(3, '.').map(|part| {
-            let digits = part.find(|c: char| !c.is_ascii_digit()).unwrap_or(part.len());
-            part[..digits].parse::<u32>().ok()
-        });
-        Some(Self(parts.next()??, parts.next()??, parts.next().flatten().unwrap_or(0)))
-    }
-}
-
-impl std::fmt::Display for Version {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{}.{}.{}", self.0, self.1, self.2)
     }
 }
 
@@ -353,94 +327,3 @@ trait MapEnded: Future + Sized {
 }
 
 impl<F: Future> MapEnded for F {}
-
-/// The life of the command connection.
-async fn keep_commands(shared: Arc<Shared>, mut pipeline: Pipeline) {
-    let mut backoff = shared.backoff();
-    // One command after another that nobody answers, while events come: the connection is of no use.
-    let stuck_after = 2 * shared.settings.command_timeout();
-    let mut died = false;
-    loop {
-        let before = shared.heard();
-        let lost = match open_commands(&shared).await {
-            Ok(connection) => {
-                shared.command_trouble.clear();
-                if died {
-                    // The other connection may have died with this one.
-                    shared.look.at_unknown();
-                }
-                pipeline.run(connection, stuck_after, &mut backoff).await
-            }
-            Err(lost) => {
-                if matches!(lost, Lost::Silent { .. }) {
-                    // A switch that does not answer the door, and has told nothing meanwhile.
-                    shared.fences.missed(before);
-                }
-                lost
-            }
-        };
-        died = matches!(lost, Lost::Dead(_) | Lost::Stuck(_)) || died && matches!(lost, Lost::Silent { .. });
-        tell_trouble(&shared, "command connection", &shared.command_trouble, &lost);
-        let wait = if lost.needs_somebody() { backoff.longest() } else { backoff.step() };
-        pipeline.pause(wait).await;
-    }
-}
-
-async fn open_commands(shared: &Shared) -> Result<Connection, Lost> {
-    let mut connection = Connection::open(&shared.settings, &*shared.outside).await?;
-    let asked = connection.ask(Command::api("version")?);
-    let within = shared.settings.connect_timeout();
-    let silent = |_| Lost::Silent { during: "asking for the version", after: within };
-    let printed = tokio::time::timeout(within, asked).await.map_err(silent)??.text();
-    let version = Version::parse(&printed);
-    if shared.told().version != version || version.is_none() {
-        tell_version(&shared.name, version, &printed);
-    }
-    shared.told().version = version;
-    Ok(connection)
-}
-
-fn tell_version(node: &str, version: Option<Version>, printed: &str) {
-    match version {
-        Some(version) if version < Version::OLDEST => {
-            tracing::error!(node, %version, "this FreeSWITCH is too old: {} is the oldest that answers readably", Version::OLDEST);
-        }
-        Some(version) if version < Version::UUID_SELECTORS => {
-            tracing::warn!(node, %version, "members are addressed by number: FreeSWITCH {} and newer know uuid=", Version::UUID_SELECTORS);
-        }
-        Some(version) => tracing::debug!(node, %version, "FreeSWITCH has told its version"),
-        None => {
-            tracing::warn!(node, "the version is not known, a new FreeSWITCH is assumed: {}", printed.trim())
-        }
-    }
-}
-
-/// Says why a connection is gone: once, not at every attempt, and not again for the other connection.
-pub(super) fn tell_trouble(shared: &Shared, what: &str, report: &Report, lost: &Lost) {
-    let (node, address) = (&*shared.name, &*shared.settings.node.address);
-    let trouble = lost.to_string();
-    let said = [&shared.event_trouble, &shared.command_trouble]
-        .into_iter()
-        .any(|said| said.trouble().as_deref() == Some(&*trouble));
-    if !report.is_new(&trouble) || said {
-        tracing::debug!(node, address, "{what}: {trouble}");
-    } else if lost.needs_somebody() {
-        tracing::error!(node, address, "{what}: {trouble}");
-    } else {
-        tracing::warn!(node, address, "{what}: {trouble}; trying again");
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn versions_are_read_and_compared() {
-        let recorded = "FreeSWITCH Version 1.11.3-dev+git~20260821T141014Z~cc93a683ca~64bit (git cc93a68)\n";
-        assert_eq!(Version::parse(recorded), Some(Version(1, 11, 3)));
-        assert_eq!(Version::parse("FreeSWITCH Version 1.10.12-release (64bit)"), Some(Version(1, 10, 12)));
-        assert_eq!(Version::parse("-ERR permission denied"), None);
-        assert!(Version(1, 10, 12) > Version::UUID_SELECTORS && Version(1, 9, 99) < Version::UUID_SELECTORS);
-    }
-}

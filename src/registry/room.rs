@@ -9,7 +9,9 @@
 //! * A list judges only what no event has touched since the fence before it, and removes nobody who
 //!   joined a moment ago: FreeSWITCH tells of a member before it links him into its list.
 
+mod check;
 mod listed;
+mod whole;
 
 use std::sync::Arc;
 
@@ -352,68 +354,6 @@ impl Room {
         true
     }
 
-    /// What any event of a member says of the floor, if it is the newest of him.
-    ///
-    /// That he does not hold it says nothing of the others: the floor-change that gave it to somebody may
-    /// be numbered before this and come later.
-    fn observe_floor(&mut self, sequence: u64, facts: &MemberFacts<'_>, step: &Step<'_>) {
-        let holds = self.floor.value.as_deref() == Some(&*facts.call_id);
-        match (facts.state.has(Flag::Floor), holds) {
-            (true, _) => self.set_floor(Some(&facts.call_id), sequence, step),
-            (false, true) if sequence > self.floor.sequence => {
-                self.floor.touched = step.arrival;
-                self.move_floor(None, step);
-            }
-            _ => {}
-        }
-    }
-
-    /// Whether nothing newer has been seen of him.
-    fn is_news_of(&self, call_id: &str, sequence: u64) -> bool {
-        self.members.get(call_id).is_some_and(|member| member.sequence <= sequence)
-    }
-
-    fn set_floor(&mut self, holder: Option<&str>, sequence: u64, step: &Step<'_>) {
-        self.floor.touched = step.arrival;
-        if sequence > self.floor.sequence {
-            self.floor.sequence = sequence;
-            self.move_floor(holder, step);
-        }
-    }
-
-    fn move_floor(&mut self, holder: Option<&str>, step: &Step<'_>) -> bool {
-        if self.floor.value.as_deref() == holder {
-            return false;
-        }
-        let mark = |member: Option<&Member>, has: bool| {
-            let participant = &member?.participant;
-            participant.set_state(participant.state().with(Flag::Floor, has));
-            Some(participant.clone())
-        };
-        mark(self.floor.value.as_deref().and_then(|call_id| self.members.get(call_id)), false);
-        let new = mark(holder.and_then(|call_id| self.members.get(call_id)), true);
-        self.floor.value = new.as_ref().map(|participant| participant.call_id.clone());
-        self.publish(ChangeKind::FloorChanged, new.as_ref(), step);
-        true
-    }
-
-    fn set_lock(&mut self, locked: bool, sequence: u64, step: &Step<'_>) {
-        self.lock.touched = step.arrival;
-        if sequence > self.lock.sequence {
-            self.lock.sequence = sequence;
-            self.turn_lock(locked, step);
-        }
-    }
-
-    fn turn_lock(&self, locked: bool, step: &Step<'_>) -> bool {
-        let differs = self.conference.is_locked() != locked;
-        if differs {
-            self.conference.set_locked(locked);
-            self.publish(if locked { ChangeKind::Locked } else { ChangeKind::Unlocked }, None, step);
-        }
-        differs
-    }
-
     /// Whether this call is the one that tells whose conference it is.
     pub(super) fn is_first(&self, call_id: &str) -> bool {
         self.first.as_deref().is_none_or(|first| first == call_id)
@@ -447,36 +387,6 @@ impl Room {
                 participant: participant.map(|participant| (participant.clone(), participant.state())),
                 reason: step.reason,
             });
-        }
-    }
-
-    /// What must hold after each step; the text says what does not.
-    pub(super) fn check(&self) -> Result<(), String> {
-        let name = &self.conference.name;
-        let shown = self.conference.participants();
-        if shown.len() != self.members.len() {
-            return Err(format!("{name}: {} members, {} shown", self.members.len(), shown.len()));
-        }
-        for participant in &shown {
-            let Some(member) = self.members.get(&participant.call_id) else {
-                return Err(format!("{name}: {} is shown and no member", participant.call_id));
-            };
-            if !Arc::ptr_eq(&member.participant, participant) {
-                return Err(format!("{name}: {} is shown as he was", participant.call_id));
-            }
-            let holds = self.floor.value.as_ref() == Some(&participant.call_id);
-            if participant.state().has(Flag::Floor) != holds {
-                return Err(format!("{name}: {} and the room differ on the floor", participant.call_id));
-            }
-            if self.gone.contains_key(&participant.call_id) {
-                return Err(format!("{name}: {} is here and gone", participant.call_id));
-            }
-        }
-        match &self.floor.value {
-            Some(call_id) if !self.members.contains_key(call_id) => {
-                Err(format!("{name}: {call_id} left with the floor"))
-            }
-            _ => Ok(()),
         }
     }
 }
