@@ -179,10 +179,12 @@ impl Room {
         if sequence <= member.joined_sequence {
             return;
         }
+        // Told of twice he is here for the second time; found by a list before he was told of, for the first.
+        let again = member.joined_sequence > 0;
         member.joined_sequence = sequence;
         member.joined_ms = step.now.monotonic_ms;
         let known = member.participant.clone();
-        if known.joined_unix_ms.abs_diff(step.now.unix_ms) > JOINED_WITHIN_MS {
+        if again || known.joined_unix_ms.abs_diff(step.now.unix_ms) > JOINED_WITHIN_MS {
             let names = (&*known.caller_name, &*known.caller_number);
             self.describe(call_id, known.member_id, names, (step.now.unix_ms, stay), step);
         }

@@ -113,6 +113,7 @@ pub(crate) fn run_disordered(seed: u64) -> Result<u64, String> {
             return Ok(0);
         }
         day.troubles = Troubles::only(&[Kind::Disorder, Kind::Repeats], seed);
+        day.outside.watcher.watched().tale.lines = Some(Vec::new());
         day.size.steps = 40;
         for evening in 0..6 {
             day.pass().await?;
@@ -122,8 +123,10 @@ pub(crate) fn run_disordered(seed: u64) -> Result<u64, String> {
             sleep(QUIET).await;
             let later = day.outside.watcher.watched().tale.repaired;
             if later > repaired {
-                let what = day.difference().unwrap_or_default();
-                return Err(format!("evening {evening}: an audit repaired {} {what}", later - repaired));
+                let lines = day.outside.watcher.watched().tale.lines.take().unwrap_or_default();
+                let repair = lines.iter().rposition(|line| line.ends_with(" List")).unwrap_or_default();
+                let what = lines[repair.saturating_sub(12)..=repair].join("\n");
+                return Err(format!("evening {evening}: an audit repaired {}:\n{what}", later - repaired));
             }
         }
         let ran = day.rest().await?;
