@@ -105,6 +105,7 @@ fn talking<'a>(
         conference: conference.into(),
         size: None,
         account: None,
+        extra: None,
         member: Some(MemberFacts {
             call_id: call_id.into(),
             member_id,

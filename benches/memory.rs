@@ -23,6 +23,7 @@ fn fill(in_each: u64) -> (Arc<Registry>, Writer<()>) {
     for n in 0..PARTICIPANTS {
         let conference = n / in_each;
         let event = ConferenceEvent {
+            extra: None,
             kind: EventKind::Joined,
             sequence: n + 1,
             instance: format!("aa07c7c2-fa66-4d0a-832e-{conference:012x}").into(),

@@ -9,8 +9,8 @@ mod state;
 
 pub use account::AccountTag;
 pub use action::{ActionResult, ConferenceAction, Outcome, ParticipantAction, Problem, Selection, Setting};
-pub use event::{ConferenceEvent, EventKind, MemberFacts};
-pub use listing::{ListedConference, ListedMember};
+pub use event::{ConferenceEvent, EventKind, Extra, MemberFacts};
+pub use listing::{ListedConference, ListedMember, ListedRecording};
 pub use state::{Flag, MemberState};
 
 /// What time it is, on both clocks: one to tell people, one to measure with.

@@ -22,8 +22,8 @@ mod noting;
 mod room;
 mod writer;
 
-pub use change::{Change, ChangeKind, Publish, Reason};
-pub use conference::{Conference, Participant};
+pub use change::{Change, ChangeKind, Detail, LeftReason, Publish, Reason};
+pub use conference::{Conference, Participant, Recording, Sender};
 pub use index::{NodeCondition, Registry};
 pub use writer::{Aged, Graces, Mark, Odd, Reconciled, Scope, Writer};
 

@@ -29,6 +29,9 @@ fn at(n: u64) -> Moment {
 /// Who and how, comparable: hear and speak as a list tells them, cut by hold.
 type Shown = Vec<(String, u32, String, String, MemberState)>;
 
+/// The files it is recorded to, and whether they are paused.
+type Recordings = Vec<(String, bool)>;
+
 fn comparable(state: MemberState) -> MemberState {
     let held = state.has(Flag::Hold);
     [Flag::Hear, Flag::Speak, Flag::See]
@@ -38,7 +41,7 @@ fn comparable(state: MemberState) -> MemberState {
         })
 }
 
-fn shown_by(registry: &Registry) -> Vec<(String, bool, Shown)> {
+fn shown_by(registry: &Registry) -> Vec<(String, bool, Shown, Recordings)> {
     let mut shown: Vec<_> = registry
         .conferences()
         .iter()
@@ -56,14 +59,16 @@ fn shown_by(registry: &Registry) -> Vec<(String, bool, Shown)> {
                     )
                 })
                 .collect();
-            (conference.instance.to_string(), conference.is_locked(), members)
+            let recordings = conference.recordings();
+            let recordings = recordings.iter().map(|it| (it.path.to_string(), it.paused)).collect();
+            (conference.instance.to_string(), conference.is_locked(), members, recordings)
         })
         .collect();
     shown.sort_by(|a, b| a.0.cmp(&b.0));
     shown
 }
 
-fn listed_in(listed: &[ListedConference]) -> Vec<(String, bool, Shown)> {
+fn listed_in(listed: &[ListedConference]) -> Vec<(String, bool, Shown, Recordings)> {
     let mut shown: Vec<_> = listed
         .iter()
         .map(|conference| {
@@ -81,7 +86,9 @@ fn listed_in(listed: &[ListedConference]) -> Vec<(String, bool, Shown)> {
                 })
                 .collect();
             members.sort_by_key(|member| member.1);
-            (conference.instance.clone(), conference.locked, members)
+            let recordings = conference.recordings.iter();
+            let recordings = recordings.map(|it| (it.path.clone(), it.paused)).collect();
+            (conference.instance.clone(), conference.locked, members, recordings)
         })
         .collect();
     shown.sort_by(|a, b| a.0.cmp(&b.0));

@@ -2,6 +2,8 @@
 
 #[path = "registry_rules/accounts.rs"]
 mod accounts;
+#[path = "registry_rules/leaving.rs"]
+mod leaving;
 #[path = "registry_rules/lists.rs"]
 mod lists;
 #[path = "registry_rules/members.rs"]
@@ -10,6 +12,8 @@ mod members;
 mod orders;
 #[path = "registry_rules/outages.rs"]
 mod outages;
+#[path = "registry_rules/recordings.rs"]
+mod recordings;
 #[path = "registry_rules/rooms.rs"]
 mod rooms;
 #[path = "registry_rules/story.rs"]

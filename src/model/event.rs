@@ -24,8 +24,36 @@ pub enum EventKind {
         /// The new holder.
         to: Option<u32>,
     },
-    /// Anything else: talking, muting, kicking, recording ...
+    /// The member has to leave: he leaves a little later.
+    Kicked,
+    /// The member goes to another conference: he leaves a little later.
+    Transferred,
+    /// The conference is recorded to a file, or cannot be.
+    RecordingStarted,
+    /// A recording has ended.
+    RecordingStopped,
+    /// A recording goes on without writing.
+    RecordingPaused,
+    /// A recording writes again.
+    RecordingResumed,
+    /// Anything else: talking, muting, playing ...
     Other,
+}
+
+/// What some kinds of event tell beside the state.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Extra<'a> {
+    /// Why the call of a member who left has ended, as FreeSWITCH names causes (`NORMAL_CLEARING`).
+    HungUp(Cow<'a, str>),
+    /// The conference that a member goes to.
+    To(Cow<'a, str>),
+    /// The file of a recording, and why it could not be written.
+    Recording {
+        /// Its path on the switch.
+        path: Cow<'a, str>,
+        /// FreeSWITCH's words, if there is no recording.
+        error: Option<Cow<'a, str>>,
+    },
 }
 
 /// One event of one conference.
@@ -45,6 +73,8 @@ pub struct ConferenceEvent<'a> {
     pub account: Option<Cow<'a, str>>,
     /// The member it is about, with his whole state.
     pub member: Option<MemberFacts<'a>>,
+    /// What else it tells. Few events do, so it does not lie in all of them.
+    pub extra: Option<Box<Extra<'a>>>,
 }
 
 /// A member as an event tells him.

@@ -17,8 +17,21 @@ pub struct ListedConference {
     pub ending: bool,
     /// The conference variable `account_id`.
     pub account: Option<String>,
-    /// Everybody with a call; recordings are not listed here.
+    /// Everybody with a call.
     pub members: Vec<ListedMember>,
+    /// What it is recorded to.
+    pub recordings: Vec<ListedRecording>,
+}
+
+/// A recording in a list.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ListedRecording {
+    /// The file's path on the switch.
+    pub path: String,
+    /// It goes on without writing.
+    pub paused: bool,
+    /// When it began, in seconds since 1970 by the clock of the switch.
+    pub since_unix_s: u64,
 }
 
 /// A member in a list.

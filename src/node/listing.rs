@@ -1,14 +1,15 @@
 //! `conference json_list` into the field's words (conference_api.c, `conference_jlist`).
 //!
 //! cJSON writes caller names as raw bytes, whatever they are: what is not UTF-8 becomes U+FFFD.
-//! Recordings stand among the members and are left out.
+//! Recordings stand among the members.
 
 use std::collections::HashMap;
 
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use crate::model::{Flag, ListedConference, ListedMember, MemberState};
+use super::translate::file_of;
+use crate::model::{Flag, ListedConference, ListedMember, ListedRecording, MemberState};
 
 /// A list that cannot be believed.
 #[derive(Debug, thiserror::Error)]
@@ -55,6 +56,10 @@ struct Member {
     join_time: u64,
     #[serde(default, deserialize_with = "number")]
     energy: u64,
+    #[serde(default)]
+    record_path: Option<String>,
+    #[serde(default)]
+    status: Option<String>,
 }
 
 #[derive(Deserialize, Default)]
@@ -100,8 +105,19 @@ fn conference(listed: Conference) -> ListedConference {
         run_time_s: listed.run_time,
         locked: listed.locked,
         ending: listed.destruct,
+        recordings: listed.members.iter().filter_map(recording).collect(),
         members: listed.members.into_iter().filter_map(member).collect(),
     }
+}
+
+/// What has a `record_path` is no caller; `join_time` is the time of day there (mod_conference.c,
+/// `conference_jlist`).
+fn recording(listed: &Member) -> Option<ListedRecording> {
+    Some(ListedRecording {
+        path: file_of(listed.record_path.as_deref()?).to_owned(),
+        paused: listed.status.as_deref() == Some("paused"),
+        since_unix_s: listed.join_time,
+    })
 }
 
 /// A recording has neither a call nor an id.
@@ -142,6 +158,9 @@ mod tests {
         let [member] = &listed[0].members[..] else { panic!("{listed:?}") };
         assert_eq!((member.member_id, member.joined_s_ago, member.state.energy_level()), (7, 0, 0));
         assert_eq!(member.caller_name, "Ann");
+        let recording =
+            ListedRecording { path: "/tmp/a.wav".into(), paused: false, since_unix_s: 1_795_426_324 };
+        assert_eq!(listed[0].recordings, [recording]);
     }
 
     #[test]

@@ -6,7 +6,7 @@
 use std::borrow::Cow;
 
 use crate::esl::{Event, Fields, Names, Value};
-use crate::model::{ConferenceEvent, EventKind, Flag, MemberFacts, MemberState};
+use crate::model::{ConferenceEvent, EventKind, Extra, Flag, MemberFacts, MemberState};
 
 /// Reads conference events out of raw ones.
 #[derive(Debug)]
@@ -44,9 +44,14 @@ enum Header {
     CallerNumber,
     ChannelAccount,
     NewId,
+    Path,
+    Error,
+    To,
+    AnswerState,
+    HangupCause,
 }
 
-const COUNT: usize = Header::NewId as usize + 1;
+const COUNT: usize = Header::HangupCause as usize + 1;
 
 /// In the order of [`Header`].
 const NAMES: [&str; COUNT] = [
@@ -76,6 +81,11 @@ const NAMES: [&str; COUNT] = [
     "Caller-Caller-ID-Number",
     "PD-account_id",
     "New-ID",
+    "Path",
+    "Error",
+    "New-Conference-Name",
+    "Answer-State",
+    "Hangup-Cause",
 ];
 
 impl Default for Translator {
@@ -94,16 +104,49 @@ impl Translator {
             return None;
         }
         let number = |header| get(header).and_then(Value::number);
+        let kind = kind(get(Header::Action).map_or(b"", Value::raw), get(Header::NewId));
         let size = number(Header::Size).map(|size| size.saturating_add(number(Header::Ghosts).unwrap_or(0)));
         Some(ConferenceEvent {
-            kind: kind(get(Header::Action).map_or(b"", Value::raw), get(Header::NewId)),
+            kind,
             sequence: number(Header::Sequence)?,
             instance: get(Header::Instance)?.text(),
             conference: get(Header::Conference)?.text(),
             size: size.and_then(|size| u32::try_from(size).ok()),
             account: get(Header::Account).and_then(told),
             member: member(&fields),
+            extra: extra(kind, &fields).map(Box::new),
         })
+    }
+}
+
+/// What a kind of event tells beside the state.
+fn extra<'a>(kind: EventKind, fields: &Fields<'a, COUNT>) -> Option<Extra<'a>> {
+    let text = |header: Header| fields.get(header as usize).and_then(told);
+    match kind {
+        EventKind::Left if fields.get(Header::AnswerState as usize)?.raw() == b"hangup" => {
+            Some(Extra::HungUp(text(Header::HangupCause).unwrap_or_default()))
+        }
+        EventKind::Transferred => Some(Extra::To(text(Header::To)?)),
+        EventKind::RecordingStarted
+        | EventKind::RecordingStopped
+        | EventKind::RecordingPaused
+        | EventKind::RecordingResumed => {
+            let path = match text(Header::Path)? {
+                Cow::Borrowed(path) => Cow::Borrowed(file_of(path)),
+                Cow::Owned(path) => Cow::Owned(file_of(&path).to_owned()),
+            };
+            Some(Extra::Recording { path, error: text(Header::Error) })
+        }
+        _ => None,
+    }
+}
+
+/// The file of a recording: with video its path has parameters in braces before it (conference_record.c,
+/// `conference_record_thread_run`).
+pub(super) fn file_of(path: &str) -> &str {
+    match path.starts_with('{') {
+        true => path.rsplit_once('}').map_or(path, |(_, file)| file.trim_start_matches(' ')),
+        false => path,
     }
 }
 
@@ -119,6 +162,12 @@ fn kind(action: &[u8], new_id: Option<Value<'_>>) -> EventKind {
         b"floor-change" => EventKind::FloorChanged {
             to: new_id.and_then(Value::number).and_then(|id| u32::try_from(id).ok()),
         },
+        b"kick-member" | b"hup-member" => EventKind::Kicked,
+        b"transfer" => EventKind::Transferred,
+        b"start-recording" => EventKind::RecordingStarted,
+        b"stop-recording" => EventKind::RecordingStopped,
+        b"pause-recording" => EventKind::RecordingPaused,
+        b"resume-recording" => EventKind::RecordingResumed,
         _ => EventKind::Other,
     }
 }

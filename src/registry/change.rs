@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::conference::{Conference, Participant};
+use super::conference::{Conference, Participant, Recording};
 use crate::model::{MemberState, Moment};
 
 /// One numbered change of one conference. The numbers of an instance begin at 1 and have no gaps.
@@ -20,6 +20,53 @@ pub struct Change {
     pub participant: Option<(Arc<Participant>, MemberState)>,
     /// Why, where that is not plain.
     pub reason: Reason,
+    /// What else there is to tell of it.
+    pub detail: Option<Detail>,
+}
+
+/// What some kinds of change tell beside the state.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Detail {
+    /// Why somebody left.
+    Left(LeftReason),
+    /// The recording, as it is after the change, or was before it ended.
+    Recording(Arc<Recording>),
+    /// The file that could not be recorded to, and FreeSWITCH's words.
+    RecordingFailed(Arc<str>, Arc<str>),
+}
+
+/// Why somebody left.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum LeftReason {
+    /// The call has ended; the cause, as FreeSWITCH names it (`NORMAL_CLEARING`).
+    Hangup(Arc<str>),
+    /// The call goes on and nobody has told him to go: a key, or somebody has taken the call elsewhere.
+    Left,
+    /// He was told to go; by whom, if it was through this daemon.
+    Kicked(Option<Arc<str>>),
+    /// He went to that conference, if it was one.
+    Transferred(Option<Arc<str>>),
+    /// The conference ended; by whom, if it was through this daemon.
+    ConferenceEnded(Option<Arc<str>>),
+    /// The node was started anew, is lost or was taken away.
+    NodeLost,
+    /// A list does not have him any more, and nothing has told why.
+    Unknown,
+}
+
+impl LeftReason {
+    /// The word for it in the API.
+    pub const fn name(&self) -> &'static str {
+        match self {
+            Self::Hangup(_) => "hangup",
+            Self::Left => "left",
+            Self::Kicked(_) => "kicked",
+            Self::Transferred(_) => "transferred",
+            Self::ConferenceEnded(_) => "conference_ended",
+            Self::NodeLost => "node_lost",
+            Self::Unknown => "unknown",
+        }
+    }
 }
 
 /// What happened. A change tells a difference that was not there before: muting somebody who is muted
@@ -58,6 +105,16 @@ pub enum ChangeKind {
     FloorChanged,
     /// Something else about a participant.
     ParticipantUpdated,
+    /// The conference is recorded to a file, or was found to be.
+    RecordingStarted,
+    /// The conference was to be recorded, and is not.
+    RecordingFailed,
+    /// A recording has ended, or is gone.
+    RecordingStopped,
+    /// A recording goes on without writing.
+    RecordingPaused,
+    /// A recording writes again.
+    RecordingResumed,
     /// The node is out of reach for a while: what is known of the conference is old.
     ConferenceStale,
     /// The node is back: what has been told of the conference up to here is so again.
@@ -84,6 +141,11 @@ impl ChangeKind {
             Self::Unheld => "unhold-member",
             Self::FloorChanged => "floor-change",
             Self::ParticipantUpdated => "participant-update",
+            Self::RecordingStarted => "recording-started",
+            Self::RecordingFailed => "recording-failed",
+            Self::RecordingStopped => "recording-stopped",
+            Self::RecordingPaused => "recording-paused",
+            Self::RecordingResumed => "recording-resumed",
             Self::ConferenceStale => "conference-stale",
             Self::ConferenceRecovered => "conference-recovered",
         }

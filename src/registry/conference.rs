@@ -4,7 +4,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
-use arc_swap::ArcSwap;
+use arc_swap::{ArcSwap, ArcSwapOption};
 
 use crate::model::{AccountTag, MemberState};
 
@@ -24,6 +24,28 @@ pub struct Participant {
     /// Tells this stay in the conference from another one of the same call.
     pub stay: u32,
     state: AtomicU64,
+    /// Who is telling him to go. Only that he was told so, by the switch, makes a reason of it.
+    sender: ArcSwapOption<Sender>,
+}
+
+/// Who tells somebody to go.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Sender {
+    /// The name of the token.
+    pub name: Arc<str>,
+    /// Everybody has to go, so that the conference ends.
+    pub ends: bool,
+}
+
+/// What a conference is recorded to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Recording {
+    /// The file's path on the switch.
+    pub path: Arc<str>,
+    /// It goes on without writing.
+    pub paused: bool,
+    /// When it began, in milliseconds since 1970.
+    pub since_unix_ms: u64,
 }
 
 impl Participant {
@@ -42,7 +64,27 @@ impl Participant {
             caller_number: names.1.into(),
             joined_unix_ms,
             state: AtomicU64::new(state.word()),
+            sender: ArcSwapOption::empty(),
         }
+    }
+
+    /// The same somebody, known better.
+    pub(super) fn known_as(&self, member_id: u32, names: (&str, &str), joined: (u64, u32)) -> Self {
+        let new = Self::new(self.call_id.clone(), member_id, names, joined, self.state());
+        if joined.1 == self.stay {
+            new.sender.store(self.sender.load_full());
+        }
+        new
+    }
+
+    /// Notes who is about to tell him to go, or that nobody is any more. He leaves for that reason only if the
+    /// switch says that he was told to.
+    pub fn set_sender(&self, sender: Option<Sender>) {
+        self.sender.store(sender.map(Arc::new));
+    }
+
+    pub(super) fn sender(&self) -> Option<Arc<Sender>> {
+        self.sender.load_full()
     }
 
     /// Flags and energies, all of the same moment.
@@ -75,6 +117,7 @@ pub struct Conference {
     /// The number of the latest change; what it says is in the rest already.
     changes: AtomicU64,
     participants: ArcSwap<Participants>,
+    recordings: ArcSwap<Vec<Arc<Recording>>>,
 }
 
 impl Conference {
@@ -90,6 +133,7 @@ impl Conference {
             stale: AtomicBool::new(false),
             changes: AtomicU64::new(changes),
             participants: ArcSwap::from_pointee(Participants::new()),
+            recordings: ArcSwap::default(),
         }
     }
 
@@ -138,6 +182,15 @@ impl Conference {
     /// The participant with that call.
     pub fn by_call_id(&self, call_id: &str) -> Option<Arc<Participant>> {
         self.participants.load().values().find(|participant| &*participant.call_id == call_id).cloned()
+    }
+
+    /// What it is recorded to at this moment, in the order of beginning.
+    pub fn recordings(&self) -> Arc<Vec<Arc<Recording>>> {
+        self.recordings.load_full()
+    }
+
+    pub(super) fn set_recordings(&self, recordings: Vec<Arc<Recording>>) {
+        self.recordings.store(Arc::new(recordings));
     }
 
     pub(super) fn set_locked(&self, locked: bool) {

@@ -10,16 +10,22 @@
 //!   joined a moment ago: FreeSWITCH tells of a member before it links him into its list.
 
 mod check;
+mod leaving;
 mod listed;
+mod recordings;
+mod update;
 mod whole;
 
 use std::sync::Arc;
 
 use super::Map;
-use super::change::{Change, ChangeKind, Publish, Reason};
+use super::change::{Change, ChangeKind, Detail, LeftReason, Publish, Reason};
 use super::conference::{Conference, Participant, Participants};
 use super::writer::Odd;
-use crate::model::{AccountTag, ConferenceEvent, EventKind, Flag, MemberFacts, MemberState, Moment};
+use crate::model::{AccountTag, ConferenceEvent, EventKind, Extra, Flag, MemberFacts, Moment};
+
+use leaving::Leaving;
+use recordings::Recordings;
 
 /// How long a list may miss somebody who has joined.
 const LINKED_WITHIN_MS: u64 = 2_000;
@@ -50,6 +56,7 @@ pub(super) struct Room {
     prune_at: usize,
     floor: Stamped<Option<Arc<str>>>,
     lock: Stamped<()>,
+    recordings: Recordings,
     /// Whose call it is that tells the account: the first one's.
     first: Option<Arc<str>>,
     /// The arrival of the latest event.
@@ -79,6 +86,8 @@ struct Member {
     joined_ms: u64,
     /// The arrival of the latest event about him.
     touched: u64,
+    /// Why he is about to leave, if that has been told.
+    leaving: Option<Leaving>,
     /// The names that events tell, where a list has told others: FreeSWITCH leaves `%41` in a name as it is and
     /// encodes what is beside it, so that an event cannot be read back (switch_utils.c, `switch_url_encode_opt`).
     misspelt: Option<Box<(Box<str>, Box<str>)>>,
@@ -105,6 +114,7 @@ impl Room {
             prune_at: 64,
             floor: Stamped::default(),
             lock: Stamped::default(),
+            recordings: Recordings::default(),
             first: None,
             touched: 0,
             sequence: 0,
@@ -122,12 +132,13 @@ impl Room {
         let mut odd = match (&event.member, event.kind) {
             (Some(facts), EventKind::Joined) => self.join(event.sequence, facts, step),
             (Some(facts), EventKind::Left) => {
-                self.leave(&facts.call_id, event.sequence, step);
+                self.leave(&facts.call_id, event.sequence, event.extra.as_deref(), step);
                 None
             }
             (Some(facts), _) => self.update(event.sequence, facts, step),
             (None, _) => None,
         };
+        self.note_leaving(event);
         match event.kind {
             EventKind::Locked => self.set_lock(true, event.sequence, step),
             EventKind::Unlocked => self.set_lock(false, event.sequence, step),
@@ -137,7 +148,11 @@ impl Room {
                 let holder = holder.filter(|call_id| self.is_news_of(call_id, event.sequence));
                 self.set_floor(holder, event.sequence, step);
             }
-            _ => {}
+            _ => {
+                if let Some(Extra::Recording { path, error }) = event.extra.as_deref() {
+                    self.record(event.kind, event.sequence, (path, error.as_deref()), step);
+                }
+            }
         }
         if event.sequence > self.sequence {
             self.sequence = event.sequence;
@@ -183,6 +198,7 @@ impl Room {
         let again = member.joined_sequence > 0;
         member.joined_sequence = sequence;
         member.joined_ms = step.now.monotonic_ms;
+        member.leaving = None;
         let known = member.participant.clone();
         if again || known.joined_unix_ms.abs_diff(step.now.unix_ms) > JOINED_WITHIN_MS {
             let names = (&*known.caller_name, &*known.caller_number);
@@ -213,6 +229,7 @@ impl Room {
             joined_sequence: 0,
             joined_ms: 0,
             touched: step.arrival,
+            leaving: None,
             misspelt: None,
         };
         self.gone.remove(&call_id);
@@ -222,21 +239,25 @@ impl Room {
         participant
     }
 
-    fn leave(&mut self, call_id: &str, sequence: u64, step: &Step<'_>) {
+    fn leave(&mut self, call_id: &str, sequence: u64, extra: Option<&Extra<'_>>, step: &Step<'_>) {
         let member = self.members.get(call_id);
         if member.is_some_and(|member| member.joined_sequence > sequence) {
             return;
         }
         let seen = member.map_or(sequence, |member| member.sequence.max(sequence));
-        self.remove(call_id, step);
+        self.remove(call_id, extra, step);
         self.remember_gone(call_id, sequence, seen, step);
     }
 
-    fn remove(&mut self, call_id: &str, step: &Step<'_>) {
+    fn remove(&mut self, call_id: &str, extra: Option<&Extra<'_>>, step: &Step<'_>) {
         let Some(member) = self.unseat(call_id, step) else { return };
         self.participants.remove(&member.key);
         self.conference.set_participants(&self.participants);
-        self.publish(ChangeKind::Left, Some(&member.participant), step);
+        self.tell_left(&member, member.why(extra, step.reason), step);
+    }
+
+    fn tell_left(&self, member: &Member, why: LeftReason, step: &Step<'_>) {
+        self.tell(ChangeKind::Left, Some(&member.participant), Some(Detail::Left(why)), step);
     }
 
     /// Lets go of somebody; he is still shown, and that he leaves is not told yet.
@@ -271,91 +292,6 @@ impl Room {
         }
     }
 
-    /// Takes over the whole state that an event tells of a member.
-    fn update(&mut self, sequence: u64, facts: &MemberFacts<'_>, step: &Step<'_>) -> Option<Odd> {
-        let Some(member) = self.members.get_mut(&*facts.call_id) else {
-            let known_gone = self.gone.get(&*facts.call_id).is_some_and(|gone| gone.sequence > sequence);
-            return (!known_gone).then_some(Odd::UnknownMember);
-        };
-        member.touched = step.arrival;
-        if sequence > member.sequence {
-            member.sequence = sequence;
-            let told = (&*facts.caller_name, &*facts.caller_number);
-            let known = &member.participant;
-            let joined = (known.joined_unix_ms, known.stay);
-            match &member.misspelt {
-                Some(names) if (&*names.0, &*names.1) == told => {
-                    let names = (known.caller_name.clone(), known.caller_number.clone());
-                    self.describe(&facts.call_id, facts.member_id, (&names.0, &names.1), joined, step);
-                }
-                _ => {
-                    member.misspelt = None;
-                    self.describe(&facts.call_id, facts.member_id, told, joined, step);
-                }
-            }
-            self.set_state(&facts.call_id, facts.state, step);
-            self.observe_floor(sequence, facts, step);
-        }
-        None
-    }
-
-    /// Replaces a participant whose names, or the time of whose joining, are not the known ones any more.
-    fn describe(
-        &mut self,
-        call_id: &str,
-        member_id: u32,
-        names: (&str, &str),
-        joined: (u64, u32),
-        step: &Step<'_>,
-    ) {
-        let Some(member) = self.members.get_mut(call_id) else { return };
-        let old = &member.participant;
-        let same =
-            (&*old.caller_name, &*old.caller_number, old.joined_unix_ms) == (names.0, names.1, joined.0);
-        if same && old.member_id == member_id {
-            return;
-        }
-        let new = Participant::new(old.call_id.clone(), member_id, names, joined, old.state());
-        member.participant = Arc::new(new);
-        self.participants.remove(&member.key);
-        member.key = u64::from(member_id) << 32 | u64::from(joined.1);
-        self.participants.insert(member.key, member.participant.clone());
-        let participant = member.participant.clone();
-        self.conference.set_participants(&self.participants);
-        self.publish(ChangeKind::ParticipantUpdated, Some(&participant), step);
-    }
-
-    /// Stores a state and tells each difference; the floor is not among them.
-    fn set_state(&self, call_id: &str, state: MemberState, step: &Step<'_>) -> bool {
-        let Some(member) = self.members.get(call_id) else { return false };
-        let old = member.participant.state();
-        let new = state.with(Flag::Floor, old.has(Flag::Floor));
-        if new == old {
-            return false;
-        }
-        member.participant.set_state(new);
-        if new.without_current_energy() == old.without_current_energy() {
-            return false;
-        }
-        const TOLD: [(Flag, ChangeKind, ChangeKind); 4] = [
-            (Flag::Speak, ChangeKind::Unmuted, ChangeKind::Muted),
-            (Flag::Hear, ChangeKind::Undeafened, ChangeKind::Deafened),
-            (Flag::Hold, ChangeKind::Held, ChangeKind::Unheld),
-            (Flag::Talking, ChangeKind::StartedTalking, ChangeKind::StoppedTalking),
-        ];
-        let mut rest = old.without_current_energy();
-        for (flag, set, cleared) in TOLD {
-            if old.has(flag) != new.has(flag) {
-                rest = rest.with(flag, new.has(flag));
-                self.publish(if new.has(flag) { set } else { cleared }, Some(&member.participant), step);
-            }
-        }
-        if rest != new.without_current_energy() {
-            self.publish(ChangeKind::ParticipantUpdated, Some(&member.participant), step);
-        }
-        true
-    }
-
     /// Whether this call is the one that tells whose conference it is.
     pub(super) fn is_first(&self, call_id: &str) -> bool {
         self.first.as_deref().is_none_or(|first| first == call_id)
@@ -371,14 +307,25 @@ impl Room {
         self.conference.set_participants(&self.participants);
         for (_, call_id) in left {
             if let Some(member) = self.unseat(&call_id, step) {
-                self.publish(ChangeKind::Left, Some(&member.participant), step);
+                self.tell_left(&member, member.why_at_the_end(step.reason), step);
             }
         }
+        self.end_recordings(step);
         self.turn_lock(false, step);
         self.publish(ChangeKind::ConferenceDestroyed, None, step);
     }
 
     pub(super) fn publish(&self, kind: ChangeKind, participant: Option<&Arc<Participant>>, step: &Step<'_>) {
+        self.tell(kind, participant, None, step);
+    }
+
+    fn tell(
+        &self,
+        kind: ChangeKind,
+        participant: Option<&Arc<Participant>>,
+        detail: Option<Detail>,
+        step: &Step<'_>,
+    ) {
         let number = self.conference.count_change();
         if step.publish.is_heard() {
             step.publish.publish(Change {
@@ -388,6 +335,7 @@ impl Room {
                 kind,
                 participant: participant.map(|participant| (participant.clone(), participant.state())),
                 reason: step.reason,
+                detail,
             });
         }
     }

@@ -1,7 +1,7 @@
 //! Events and lists made by hand, as a switch with one dispatch thread would tell them.
 
 use convened::model::{
-    ConferenceEvent, EventKind, Flag, ListedConference, ListedMember, MemberFacts, MemberState, Moment,
+    ConferenceEvent, EventKind, Extra, Flag, ListedConference, ListedMember, MemberFacts, MemberState, Moment,
 };
 
 /// A moment, in milliseconds from the start of the story.
@@ -27,10 +27,17 @@ pub fn told(sequence: u64, kind: EventKind) -> Told {
         size: None,
         account: None,
         member: None,
+        extra: None,
     })
 }
 
 impl Told {
+    /// Which tells this beside.
+    pub fn with(mut self, extra: Extra<'static>) -> Self {
+        self.0.extra = Some(Box::new(extra));
+        self
+    }
+
     /// Of another run of the conference.
     pub fn of(mut self, instance: &'static str) -> Self {
         self.0.instance = instance.into();
@@ -85,6 +92,11 @@ pub fn left(sequence: u64, call_id: &'static str, member_id: u32) -> Told {
     told(sequence, EventKind::Left).who(call_id, member_id)
 }
 
+/// A recording begins, ends, pauses or goes on.
+pub fn recording(sequence: u64, kind: EventKind, path: &'static str) -> Told {
+    told(sequence, kind).with(Extra::Recording { path: path.into(), error: None })
+}
+
 /// Anything that tells a member's state.
 pub fn state(sequence: u64, call_id: &'static str, member_id: u32) -> Told {
     told(sequence, EventKind::Other).who(call_id, member_id)
@@ -111,6 +123,7 @@ pub fn listed(members: Vec<ListedMember>) -> ListedConference {
         ending: false,
         account: None,
         members,
+        recordings: Vec::new(),
     }
 }
 

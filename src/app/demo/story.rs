@@ -39,6 +39,11 @@ fn line(change: &Change, rooms: &[Room]) -> String {
         ChangeKind::Unheld => format!("{who} is back from hold"),
         ChangeKind::FloorChanged => format!("{who} has the floor"),
         ChangeKind::ParticipantUpdated => format!("{who} has changed"),
+        ChangeKind::RecordingStarted => "is recorded".to_owned(),
+        ChangeKind::RecordingFailed => "cannot be recorded".to_owned(),
+        ChangeKind::RecordingStopped => "is not recorded any more".to_owned(),
+        ChangeKind::RecordingPaused => "is not recorded for a while".to_owned(),
+        ChangeKind::RecordingResumed => "is recorded again".to_owned(),
         ChangeKind::ConferenceStale => "is out of reach".to_owned(),
         ChangeKind::ConferenceRecovered => "is within reach again".to_owned(),
     };

@@ -28,6 +28,9 @@ impl Room {
                 return Err(format!("{name}: {} is here and gone", participant.call_id));
             }
         }
+        if *self.conference.recordings() != self.recordings.running() {
+            return Err(format!("{name}: its recordings are shown as they were"));
+        }
         match &self.floor.value {
             Some(call_id) if !self.members.contains_key(call_id) => {
                 Err(format!("{name}: {call_id} left with the floor"))

@@ -37,7 +37,7 @@ impl Room {
         let (missing, unsure) = self.missing(listed, mark);
         repaired += u32::try_from(missing.len()).unwrap_or(u32::MAX);
         for call_id in missing {
-            self.remove(&call_id, step);
+            self.remove(&call_id, None, step);
         }
         // A list that has missed the holder himself does not say that nobody holds it.
         let missed = |holder: &Arc<str>| !listed.members.iter().any(|member| *member.call_id == **holder);
@@ -52,6 +52,7 @@ impl Room {
             self.lock.sequence = self.lock.sequence.max(mark.sequence);
             repaired += u32::from(self.turn_lock(listed.locked, step));
         }
+        repaired += self.reconcile_recordings(&listed.recordings, mark, step);
         if self.first.is_none() {
             let oldest =
                 listed.members.iter().max_by_key(|m| (m.joined_s_ago, std::cmp::Reverse(m.member_id)));
