@@ -15,5 +15,5 @@ mod intake;
 mod schema;
 pub mod words;
 
-pub use intake::{Args, Unfit, participants_selection};
+pub use intake::{Args, Asker, Unfit, participants_selection};
 pub use schema::{Scope, names, schema};

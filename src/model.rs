@@ -8,7 +8,9 @@ mod listing;
 mod state;
 
 pub use account::AccountTag;
-pub use action::{ActionResult, ConferenceAction, Outcome, ParticipantAction, Problem, Selection, Setting};
+pub use action::{
+    ActionResult, ConferenceAction, Outcome, ParticipantAction, Problem, Record, Selection, Setting,
+};
 pub use event::{ConferenceEvent, EventKind, Extra, MemberFacts};
 pub use listing::{ListedConference, ListedMember, ListedRecording};
 pub use state::{Flag, MemberState};

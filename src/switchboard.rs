@@ -19,6 +19,7 @@
 mod command;
 mod effect;
 mod many;
+mod recording;
 mod reply;
 mod room;
 mod sight;
@@ -39,7 +40,7 @@ use crate::registry::{Conference, Participant, Registry};
 pub use reply::{Line, Verdict, read_lines, verdict};
 
 use command::{Named, meaning, named, stopped, words};
-use effect::{Effect, LOST, NOT_LEFT, NOT_SO, effect, is_in, shows};
+use effect::{Effect, LOST, NOT_LEFT, NOT_SO, Sending, effect, is_in, shows};
 use sight::Sight;
 use target::Target;
 use turns::Turns;
@@ -88,8 +89,10 @@ impl Switchboard {
     ) -> Vec<ActionResult> {
         let action = &action;
         join_all(instances.iter().map(|conference| async move {
-            let result = self.whole(conference, action).await;
-            Self::result(conference, None, result)
+            let action = recording::with_file(conference, action);
+            let result = self.whole(conference, &action).await;
+            let file = recording::file(&action);
+            ActionResult { file, ..Self::result(conference, None, result) }
         }))
         .await
     }
@@ -155,6 +158,7 @@ impl Switchboard {
             node: conference.node.clone(),
             outcome,
             problem,
+            file: None,
         }
     }
 
@@ -227,9 +231,14 @@ impl Switchboard {
         let turn = self.turns.at(&conference.instance).await;
         let mut sight = Sight::of(&self.hub, conference);
         let before = participant.state();
-        let printed = match self.ask(node, name, (conference, participant), action).await? {
-            Some(printed) => printed,
-            None => return Ok(Outcome::NotFound),
+        let sending = Sending::of(action, std::slice::from_ref(participant));
+        let printed = match self.ask(node, name, (conference, participant), action).await {
+            Ok(Some(printed)) => printed,
+            Ok(None) => {
+                sending.was_in_vain();
+                return Ok(Outcome::NotFound);
+            }
+            Err(problem) => return Err(sending.refused(problem)),
         };
         drop(turn);
         match effect(action) {

@@ -28,6 +28,8 @@ mod outages;
 mod postgres;
 #[path = "rest/realtime.rs"]
 mod realtime;
+#[path = "rest/recording.rs"]
+mod recording;
 #[path = "rest/stale.rs"]
 mod stale;
 #[path = "rest/throttle.rs"]

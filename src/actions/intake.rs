@@ -1,13 +1,14 @@
 //! Arguments as they come into typed actions.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use serde_json::{Map, Value};
 
 use super::schema::{Scope, errors_of, names};
-use super::words::{Digits, Media, Places, Refused, Speech, Word};
+use super::words::{Digits, Media, Places, RecordingFile, RecordingPlace, Refused, Speech, Word};
 use crate::documents::{FieldError, FieldErrors};
-use crate::model::{ConferenceAction, ParticipantAction, Selection, Setting};
+use crate::model::{ConferenceAction, ParticipantAction, Record, Selection, Setting};
 
 /// Why there is no action.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
@@ -23,6 +24,15 @@ pub enum Unfit {
     /// Its arguments are wrong.
     #[error("the arguments are not valid: {0}")]
     Invalid(FieldErrors),
+}
+
+/// Who asks for an action.
+#[derive(Debug, Clone)]
+pub struct Asker<'a> {
+    /// What people call the token, or its id.
+    pub name: &'a Arc<str>,
+    /// For which account.
+    pub account: &'a str,
 }
 
 /// Arguments that fit the schema of their action.
@@ -68,16 +78,37 @@ impl<'a> Args<'a> {
     ///
     /// # Errors
     /// [`Unfit`]: an argument holds what must not reach a switch.
-    pub fn conference(&self, action: &str) -> Result<ConferenceAction, Unfit> {
+    pub fn conference(&self, action: &str, asker: &Asker<'_>) -> Result<ConferenceAction, Unfit> {
         Ok(match action {
             "lock" => ConferenceAction::Lock,
             "unlock" => ConferenceAction::Unlock,
             "play" => ConferenceAction::Play(self.word("media_id", |text| Media::new(text, self.places))?),
             "stop_play" => ConferenceAction::StopPlay,
             "say" => ConferenceAction::Say(self.word("text", Speech::new)?),
-            "end" => ConferenceAction::End,
+            "record" => ConferenceAction::Record(self.record(asker)?),
+            "end" => ConferenceAction::End { by: Some(asker.name.clone()) },
             "set" => ConferenceAction::Set(self.settings()?),
             other => return Err(unknown(Scope::Conference, other)),
+        })
+    }
+
+    fn record(&self, asker: &Asker<'_>) -> Result<Record, Unfit> {
+        let place = || RecordingPlace::new(self.places, asker.account);
+        let what = self.text("action");
+        let has_file = self.args.contains_key("file");
+        if what == "start" {
+            let place = place().map_err(|refused| invalid("action", what, &refused))?;
+            let file = if has_file { Some(self.word("file", |name| place.file(name))?) } else { None };
+            return Ok(Record::Start { file, place });
+        }
+        let file = match has_file {
+            true => Some(self.word("file", |name| RecordingFile::running(name, place()))?),
+            false => None,
+        };
+        Ok(match what {
+            "pause" => Record::Pause(file),
+            "resume" => Record::Resume(file),
+            _ => Record::Stop(file),
         })
     }
 
@@ -108,14 +139,19 @@ impl<'a> Args<'a> {
     ///
     /// # Errors
     /// [`Unfit`]: an argument holds what must not reach a switch.
-    pub fn participant(&self, action: &str, profile: &str) -> Result<ParticipantAction, Unfit> {
+    pub fn participant(
+        &self,
+        action: &str,
+        profile: &str,
+        asker: &Asker<'_>,
+    ) -> Result<ParticipantAction, Unfit> {
         let small = |level: i64| i8::try_from(level).unwrap_or_default();
         Ok(match action {
             "mute" => ParticipantAction::Mute,
             "unmute" => ParticipantAction::Unmute,
             "deaf" => ParticipantAction::Deaf,
             "undeaf" => ParticipantAction::Undeaf,
-            "kick" => ParticipantAction::Kick,
+            "kick" => ParticipantAction::Kick { by: Some(asker.name.clone()) },
             "hold" => ParticipantAction::Hold,
             "unhold" => ParticipantAction::Unhold,
             "play" => ParticipantAction::Play(self.word("media_id", |text| Media::new(text, self.places))?),

@@ -119,18 +119,23 @@ impl Request {
         self.envelope.as_ref().ok_or_else(no_data)?.data_as()
     }
 
-    /// The action: `data.action`, or else `action` of the envelope.
+    /// The action: `data.action`, or else `action` of the envelope. What `is_known` does not take for an action is
+    /// one only if there is no other: arguments in `data` may have that name, too.
     ///
     /// # Errors
     /// 400 `invalid_request`: there is none, or it is no string.
-    pub fn action(&self) -> Result<String, ApiError> {
+    pub fn action(&self, is_known: impl Fn(&str) -> bool) -> Result<String, ApiError> {
         #[derive(Deserialize)]
         struct Action {
             action: Option<String>,
         }
         let envelope = self.envelope.as_ref().ok_or_else(no_data)?;
         let within = if envelope.has_data() { envelope.data_as::<Action>()?.action } else { None };
-        let action = within.or_else(|| envelope.action.clone());
+        let beside = || envelope.action.clone();
+        let action = match within {
+            Some(within) if !is_known(&within) => beside().filter(|beside| is_known(beside)).or(Some(within)),
+            within => within.or_else(beside),
+        };
         action.ok_or_else(|| ApiError::invalid_request("there is no `action`"))
     }
 

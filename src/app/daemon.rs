@@ -93,7 +93,11 @@ impl Daemon {
             default_account,
             owners: Owners::default(),
             ledger: Ledger::new(clock, limits.answer_timeout),
-            places: Places { roots: config.media.roots.clone(), schemes: config.media.schemes.clone() },
+            places: Places {
+                roots: config.media.roots.clone(),
+                schemes: config.media.schemes.clone(),
+                recordings: config.media.recordings.clone(),
+            },
             timestamps: config.conference.timestamps,
         });
         let api = Api::new(context.clone(), router, limits);

@@ -4,7 +4,8 @@ use std::collections::HashMap;
 
 use super::Database;
 use super::password::is_sendable;
-use super::{Api, Config, Esl, Node, Problem};
+use super::{Api, Config, Esl, Media, Node, Problem};
+use crate::actions::words::{self, Refused};
 use crate::auth::AccountId;
 use crate::store::PostgresSettings;
 use crate::store::url::Engine;
@@ -19,18 +20,7 @@ pub(super) fn check(config: &Config) -> Vec<Problem> {
     check_api(&config.api, &mut found);
     check_database(&config.database, &mut found);
     found.range("conference.audit_interval_s", config.conference.audit_interval_s, 1, DAY_MS / 1000);
-    for (key, texts) in [("media.roots", &config.media.roots), ("media.schemes", &config.media.schemes)] {
-        let is_root = key == "media.roots";
-        for (at, text) in texts.iter().enumerate() {
-            if is_root && !text.starts_with('/') {
-                found.add(format!("{key}[{at}]"), format!("`{text}` is no absolute path"));
-            } else if !is_root
-                && (text.is_empty() || !text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_'))
-            {
-                found.add(format!("{key}[{at}]"), format!("`{text}` is no URL scheme such as https"));
-            }
-        }
-    }
+    check_media(&config.media, &mut found);
     check_default_account(config.conference.default_account.as_deref(), &mut found);
     for (index, node) in config.node.iter().enumerate() {
         check_node(node, &format!("node[{index}]"), &mut found);
@@ -49,6 +39,29 @@ pub(super) fn check(config: &Config) -> Vec<Problem> {
         found.add("log.level", error.to_string());
     }
     found.0
+}
+
+/// Directories and schemes are sent to switches as they are.
+fn check_media(media: &Media, found: &mut Found) {
+    for (at, root) in media.roots.iter().enumerate() {
+        check_directory(&format!("media.roots[{at}]"), root, found);
+    }
+    for (at, scheme) in media.schemes.iter().enumerate() {
+        if scheme.is_empty() || !scheme.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_') {
+            found.add(format!("media.schemes[{at}]"), format!("`{scheme}` is no URL scheme such as https"));
+        }
+    }
+    if let Some(directory) = &media.recordings {
+        check_directory("media.recordings", directory, found);
+    }
+}
+
+fn check_directory(key: &str, directory: &str, found: &mut Found) {
+    match words::check_directory(directory) {
+        Ok(()) => {}
+        Err(Refused::Outside) => found.add(key, format!("`{directory}` is no absolute path")),
+        Err(refused) => found.add(key, format!("`{directory}` cannot be sent to a switch: it {refused}")),
+    }
 }
 
 struct Found(Vec<Problem>);

@@ -148,7 +148,7 @@ impl Default for Conference {
     }
 }
 
-/// `[media]`: what may be played in conferences. FreeSWITCH reads it, on its own machine.
+/// `[media]`: what may be played in conferences, and where they are recorded. FreeSWITCH reads it, on its own machine.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Media {
@@ -156,11 +156,14 @@ pub struct Media {
     pub roots: Vec<String>,
     /// URL schemes.
     pub schemes: Vec<String>,
+    /// The directory on the switch that conferences are recorded to, each account's in one of its own; none: they
+    /// are not recorded.
+    pub recordings: Option<String>,
 }
 
 impl Default for Media {
     fn default() -> Self {
-        Self { roots: vec!["/usr/share/freeswitch/sounds".into()], schemes: Vec::new() }
+        Self { roots: vec!["/usr/share/freeswitch/sounds".into()], schemes: Vec::new(), recordings: None }
     }
 }
 

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::state::{Flag, MemberState};
-use crate::actions::words::{Digits, Media, Speech, Word};
+use crate::actions::words::{Digits, Media, RecordingFile, RecordingPlace, Speech, Word};
 
 /// Something to do to a whole conference.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -21,8 +21,42 @@ pub enum ConferenceAction {
     Say(Speech),
     /// The conference's settings are changed, one after another.
     Set(Vec<Setting>),
+    /// It is recorded, or not any more.
+    Record(Record),
     /// Everybody has to leave.
-    End,
+    End {
+        /// Who says so.
+        by: Option<Arc<str>>,
+    },
+}
+
+/// Something to do about recordings. Where no file is named, all that run are meant.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Record {
+    /// Begins one.
+    Start {
+        /// To this file.
+        file: Option<RecordingFile>,
+        /// Without a file, to a fresh one there.
+        place: RecordingPlace,
+    },
+    /// Ends it.
+    Stop(Option<RecordingFile>),
+    /// Leaves out what comes now.
+    Pause(Option<RecordingFile>),
+    /// Goes on writing.
+    Resume(Option<RecordingFile>),
+}
+
+impl Record {
+    /// The file that is named.
+    pub const fn file(&self) -> Option<&RecordingFile> {
+        match self {
+            Self::Start { file, .. } | Self::Stop(file) | Self::Pause(file) | Self::Resume(file) => {
+                file.as_ref()
+            }
+        }
+    }
 }
 
 /// A setting of a running conference (conference_api.c, `conference_api_set_conf_variable`).
@@ -46,7 +80,10 @@ pub enum ParticipantAction {
     /// Hears again.
     Undeaf,
     /// Has to leave the conference.
-    Kick,
+    Kick {
+        /// Who says so.
+        by: Option<Arc<str>>,
+    },
     /// Is held.
     Hold,
     /// Is not held any more.
@@ -86,7 +123,8 @@ impl ConferenceAction {
             Self::StopPlay => "stop_play",
             Self::Say(_) => "say",
             Self::Set(_) => "set",
-            Self::End => "end",
+            Self::Record(_) => "record",
+            Self::End { .. } => "end",
         }
     }
 }
@@ -99,7 +137,7 @@ impl ParticipantAction {
             Self::Unmute => "unmute",
             Self::Deaf => "deaf",
             Self::Undeaf => "undeaf",
-            Self::Kick => "kick",
+            Self::Kick { .. } => "kick",
             Self::Hold => "hold",
             Self::Unhold => "unhold",
             Self::Play(_) => "play",
@@ -219,4 +257,6 @@ pub struct ActionResult {
     pub outcome: Outcome,
     /// Why it did not succeed.
     pub problem: Option<Problem>,
+    /// The file that it was about.
+    pub file: Option<Arc<str>>,
 }

@@ -31,7 +31,7 @@ pub struct Participant {
 /// Who tells somebody to go.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Sender {
-    /// The name of the token.
+    /// The name of the token, or its id.
     pub name: Arc<str>,
     /// Everybody has to go, so that the conference ends.
     pub ends: bool,

@@ -26,7 +26,7 @@ pub(super) fn named(action: &ParticipantAction) -> Named {
 /// The command behind the conference's name. `kick` is the word for kicking.
 pub(super) fn words(action: &ParticipantAction, target: &impl std::fmt::Display, kick: &str) -> String {
     match action {
-        ParticipantAction::Kick => format!("{kick} {target}"),
+        ParticipantAction::Kick { .. } => format!("{kick} {target}"),
         ParticipantAction::Play(media) => format!("play {media} {target}"),
         ParticipantAction::StopPlay => format!("stop all {target}"),
         ParticipantAction::VolumeIn(level) | ParticipantAction::VolumeOut(level) => {

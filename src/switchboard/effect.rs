@@ -1,7 +1,9 @@
 //! What shows that an action has been done.
 
+use std::sync::Arc;
+
 use crate::model::{Flag, ParticipantAction, Problem};
-use crate::registry::{Conference, Participant};
+use crate::registry::{Conference, Participant, Sender};
 
 /// All that FreeSWITCH told has been seen, and it is not as was asked.
 pub(super) const NOT_SO: Problem = Problem::NotSeen("accepted, but it is not so");
@@ -41,7 +43,7 @@ pub(super) fn effect(action: &ParticipantAction) -> Effect {
         ParticipantAction::Hold => Effect::Becomes(Flag::Hold, true),
         ParticipantAction::Unhold => Effect::Becomes(Flag::Hold, false),
         ParticipantAction::Floor => Effect::Becomes(Flag::Floor, true),
-        ParticipantAction::Kick => Effect::Leaves,
+        ParticipantAction::Kick { .. } => Effect::Leaves,
         ParticipantAction::Transfer { .. } => Effect::Moves,
         ParticipantAction::Play(_)
         | ParticipantAction::StopPlay
@@ -50,6 +52,56 @@ pub(super) fn effect(action: &ParticipantAction) -> Effect {
         | ParticipantAction::Energy(_)
         | ParticipantAction::Dtmf(_)
         | ParticipantAction::Say(_) => Effect::Said,
+    }
+}
+
+/// Participants who are being told to go, and by whom: they leave with his name.
+pub(super) struct Sending<'a>(&'a [Arc<Participant>]);
+
+impl<'a> Sending<'a> {
+    /// Notes it before the command is sent: the leaving may be seen before the reply.
+    pub(super) fn of(action: &ParticipantAction, all: &'a [Arc<Participant>]) -> Self {
+        match action {
+            ParticipantAction::Kick { by: Some(name) } => {
+                Self::noted(Sender { name: name.clone(), ends: false }, all)
+            }
+            _ => Self(&[]),
+        }
+    }
+
+    /// The same for a conference that is to end.
+    pub(super) fn by(name: Option<&Arc<str>>, all: &'a [Arc<Participant>]) -> Self {
+        match name {
+            Some(name) => Self::noted(Sender { name: name.clone(), ends: true }, all),
+            None => Self(&[]),
+        }
+    }
+
+    fn noted(sender: Sender, all: &'a [Arc<Participant>]) -> Self {
+        for participant in all {
+            participant.set_sender(Some(sender.clone()));
+        }
+        Self(all)
+    }
+
+    /// Passes a problem on. Where nobody knows whether it was done, the name stays.
+    pub(super) fn refused(self, problem: Problem) -> Problem {
+        if !matches!(problem, Problem::NotSeen(_)) {
+            self.was_in_vain();
+        }
+        problem
+    }
+
+    /// FreeSWITCH did not do it.
+    pub(super) fn was_in_vain(self) {
+        self.was_in_vain_for(|_| true);
+    }
+
+    /// FreeSWITCH did not do it to these.
+    pub(super) fn was_in_vain_for(self, is_one: impl Fn(&Participant) -> bool) {
+        for participant in self.0.iter().filter(|participant| is_one(participant)) {
+            participant.set_sender(None);
+        }
     }
 }
 

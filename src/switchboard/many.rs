@@ -1,13 +1,13 @@
 //! Actions on several participants: one command for all where FreeSWITCH has one and tells of each, else one
 //! command for each of those selected, all on their way at once.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 
 use futures_util::future::join_all;
 
 use super::command::{meaning, words};
-use super::effect::{Effect, NOT_LEFT, NOT_SO, effect, shows};
+use super::effect::{Effect, NOT_LEFT, NOT_SO, Sending, effect, shows};
 use super::reply::{Line, Verdict, read_lines};
 use super::sight::Sight;
 use super::target::Target;
@@ -15,6 +15,11 @@ use super::{Switchboard, send};
 use crate::model::{ActionResult, Flag, MemberState, Outcome, ParticipantAction, Problem, Selection};
 use crate::node::{Node, conference_word};
 use crate::registry::{Conference, Participant};
+
+/// Whether FreeSWITCH has said no, or was not asked.
+fn is_refusal(reply: &Result<(), Option<Problem>>) -> bool {
+    matches!(reply, Err(problem) if !matches!(problem, Some(Problem::NotSeen(_))))
+}
 
 /// FreeSWITCH's own rule for everything but kicking.
 pub(super) fn all_but_moderators() -> Selection {
@@ -58,16 +63,25 @@ impl Switchboard {
         let effect = effect(action);
         let whom = if effect == Effect::Leaves { "all" } else { "non_moderator" };
         let line = format!("conference {name} {}", words(action, &whom, self.kick_word()));
-        let printed = send(node, &line).await?;
+        let all: Vec<_> = before.values().map(|(who, _)| who.clone()).collect();
+        let sending = Sending::of(action, &all);
+        let printed = match send(node, &line).await {
+            Ok(printed) => printed,
+            Err(problem) => return Err(sending.refused(problem)),
+        };
         drop(turn);
         let lines = match read_lines(&printed) {
             Ok(lines) => lines,
-            Err(Verdict::NoConference) => {
-                return Ok(vec![Self::result(conference, None, Ok(Outcome::NotFound))]);
+            Err(refused) => {
+                sending.was_in_vain();
+                return match refused {
+                    Verdict::Refused(words) => Err(Problem::Refused(words)),
+                    _ => Ok(vec![Self::result(conference, None, Ok(Outcome::NotFound))]),
+                };
             }
-            Err(Verdict::Refused(words)) => return Err(Problem::Refused(words)),
-            Err(Verdict::NoMember | Verdict::Accepted) => Vec::new(),
         };
+        let told: HashSet<_> = lines.iter().filter_map(Line::done).collect();
+        sending.was_in_vain_for(|who| !told.contains(&who.member_id));
         let whom: BTreeMap<u32, (Arc<Participant>, Option<MemberState>)> = lines
             .iter()
             .filter_map(|line| {
@@ -109,8 +123,12 @@ impl Switchboard {
         let mut chosen = conference.participants();
         chosen.retain(|who| selection.has(who.member_id, who.state()));
         let before: Vec<_> = chosen.iter().map(|who| who.state()).collect();
+        let sending = Sending::of(action, &chosen);
         let replies = join_all(chosen.iter().map(|who| self.tell_one(node, name, who, action))).await;
         drop(turn);
+        let refused = chosen.iter().zip(&replies).filter(|(_, reply)| is_refusal(reply));
+        let refused: HashSet<_> = refused.map(|(who, _)| who.stay).collect();
+        sending.was_in_vain_for(|who| refused.contains(&who.stay));
         let accepted = chosen.iter().zip(&before).zip(&replies).filter(|(_, reply)| reply.is_ok());
         let asked: Vec<_> = accepted.map(|((who, state), _)| (who.clone(), Some(*state))).collect();
         let mut outcomes = self.look(node, conference, effect(action), &asked, &mut sight).await.into_iter();

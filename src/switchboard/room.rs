@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::command::stopped;
-use super::effect::NOT_SO;
+use super::effect::{NOT_SO, Sending};
 use super::reply::{Line, Verdict, read_lines, verdict};
 use super::sight::Sight;
 use super::{Switchboard, send};
@@ -33,7 +33,12 @@ impl Switchboard {
             ConferenceAction::Say(_) if name.contains("say") => return Err(Problem::Unaddressable),
             ConferenceAction::Say(text) => format!("say {text}"),
             ConferenceAction::Set(settings) => return self.set(node, name, settings).await,
-            ConferenceAction::End => return self.end(node, name, conference, &mut sight).await,
+            ConferenceAction::Record(record) => {
+                return self.record((node, name), conference, record, (turn, &mut sight)).await;
+            }
+            ConferenceAction::End { by } => {
+                return self.end((node, name), conference, by.as_ref(), &mut sight).await;
+            }
         };
         let before = conference.is_locked();
         let printed = send(node, &format!("conference {name} {words}")).await?;
@@ -89,13 +94,22 @@ impl Switchboard {
     /// Everybody has to leave; then FreeSWITCH ends the conference.
     async fn end(
         &self,
-        node: &Node,
-        name: &str,
+        (node, name): (&Node, &str),
         conference: &Conference,
+        by: Option<&Arc<str>>,
         sight: &mut Sight,
     ) -> Result<Outcome, Problem> {
-        let printed = send(node, &format!("conference {name} hup all")).await?;
-        match read_lines(&printed) {
+        let all = conference.participants();
+        let sending = Sending::by(by, &all);
+        let printed = match send(node, &format!("conference {name} hup all")).await {
+            Ok(printed) => printed,
+            Err(problem) => return Err(sending.refused(problem)),
+        };
+        let lines = read_lines(&printed);
+        if lines.is_err() {
+            sending.was_in_vain();
+        }
+        match lines {
             Err(Verdict::NoConference) => return Ok(Outcome::NotFound),
             Err(Verdict::Refused(words)) => return Err(Problem::Refused(words)),
             Ok(lines) if lines.iter().any(|line| matches!(line, Line::Failed(..))) => {

@@ -2,7 +2,7 @@
 //!
 //! Whoever acts after us may undo what we did before we look: that it was so in between counts, too.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use tokio::sync::broadcast::Receiver;
@@ -10,7 +10,7 @@ use tokio::sync::broadcast::error::{RecvError, TryRecvError};
 
 use crate::hub::Hub;
 use crate::model::Flag;
-use crate::registry::{Change, ChangeKind, Conference, Participant};
+use crate::registry::{Change, ChangeKind, Conference, Detail, Participant};
 
 /// Changes from a moment on.
 pub(super) struct Sight {
@@ -19,13 +19,23 @@ pub(super) struct Sight {
     /// What was so of whom at some time.
     was: HashSet<(u32, Flag, bool)>,
     was_locked: HashSet<bool>,
+    /// What happened to recordings, by file.
+    recordings: HashSet<(ChangeKind, Arc<str>)>,
+    /// Files that could not be recorded to, and FreeSWITCH's words.
+    failed: HashMap<Arc<str>, Arc<str>>,
 }
 
 impl Sight {
     /// Looks from now on.
     pub(super) fn of(hub: &Hub, conference: &Conference) -> Self {
-        let (was, was_locked) = (HashSet::new(), HashSet::new());
-        Self { changes: hub.listen(), instance: conference.instance.clone(), was, was_locked }
+        Self {
+            changes: hub.listen(),
+            instance: conference.instance.clone(),
+            was: HashSet::new(),
+            was_locked: HashSet::new(),
+            recordings: HashSet::new(),
+            failed: HashMap::new(),
+        }
     }
 
     /// Takes in what has been told by now. Who listens too slowly has missed something and knows less.
@@ -48,6 +58,15 @@ impl Sight {
             ChangeKind::Unlocked => self.was_locked.insert(false),
             _ => false,
         };
+        match &change.detail {
+            Some(Detail::Recording(recording)) => {
+                self.recordings.insert((change.kind, recording.path.clone()));
+            }
+            Some(Detail::RecordingFailed(path, words)) => {
+                self.failed.insert(path.clone(), words.clone());
+            }
+            _ => {}
+        }
         if let Some((who, state)) = &change.participant {
             for flag in [Flag::Speak, Flag::Hear, Flag::Hold, Flag::Floor] {
                 self.was.insert((who.stay, flag, state.has(flag)));
@@ -65,6 +84,30 @@ impl Sight {
     pub(super) fn was_locked(&mut self, locked: bool) -> bool {
         self.look();
         self.was_locked.contains(&locked)
+    }
+
+    /// Whether that happened to the recording of this file at any time since.
+    pub(super) fn saw(&mut self, kind: ChangeKind, path: &str) -> bool {
+        self.look();
+        self.recordings.contains(&(kind, path.into()))
+    }
+
+    /// FreeSWITCH's words, if it could not record to this file.
+    pub(super) fn failure(&mut self, path: &str) -> Option<Arc<str>> {
+        self.look();
+        self.failed.get(path).cloned()
+    }
+
+    /// Waits for the next change of any conference; false if there will be none.
+    pub(super) async fn another(&mut self) -> bool {
+        match self.changes.recv().await {
+            Ok(change) => {
+                self.note(&change);
+                true
+            }
+            Err(RecvError::Lagged(_)) => true,
+            Err(RecvError::Closed) => false,
+        }
     }
 
     /// Waits until none of these is in the conference any more.

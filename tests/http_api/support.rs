@@ -48,7 +48,7 @@ async fn echo(_world: Shared, _caller: (), request: Request) -> Result<Response,
 }
 
 async fn act(_world: Shared, _caller: (), request: Request) -> Result<Response, ApiError> {
-    Response::ok(&request.action()?)
+    Response::ok(&request.action(|_| true)?)
 }
 
 async fn parts(_world: Shared, _caller: (), request: Request) -> Result<Response, ApiError> {

@@ -57,7 +57,7 @@ async fn everybody_is_kicked_and_gone_when_it_is_said() {
     settled(&house.switch).await;
     house.agrees().await;
     let conference = house.conference("daily");
-    let results = act_on_all(&house, ParticipantAction::Kick).await;
+    let results = act_on_all(&house, ParticipantAction::Kick { by: None }).await;
     let done: Vec<_> = (1..=4).map(|id| (Some(id), Outcome::Done)).collect();
     assert_eq!(outcomes(&results), done);
     assert!(conference.is_empty());
@@ -132,7 +132,8 @@ async fn several_instances_are_all_asked() {
     // One of them goes: the other is acted on all the same, with the sound that the profile has.
     stop.cancel();
     soon("it has stopped", second.ended()).await;
-    let kicked = soon("results", board.participants(&instances, ParticipantAction::Kick, None)).await;
+    let kicked =
+        soon("results", board.participants(&instances, ParticipantAction::Kick { by: None }, None)).await;
     let mut nodes: Vec<_> = kicked.iter().map(|result| (&*result.node, result.problem.clone())).collect();
     nodes.sort_by_key(|(node, _)| *node);
     assert_eq!(nodes, [("fs1", None), ("fs2", Some(Problem::Unavailable))]);
@@ -155,7 +156,7 @@ async fn a_name_that_has_gone_to_another_conference_is_not_acted_on() {
     let board = crate::switchboard(&house);
     let locked = soon("a result", board.conference(&old, convened::model::ConferenceAction::Lock)).await;
     let muted = soon("results", board.participants(&old, ParticipantAction::Mute, None)).await;
-    let kicked = soon("results", board.participants(&old, ParticipantAction::Kick, None)).await;
+    let kicked = soon("results", board.participants(&old, ParticipantAction::Kick { by: None }, None)).await;
     for results in [locked, muted, kicked] {
         assert_eq!(outcomes(&results), [(None, Outcome::NotFound)]);
     }

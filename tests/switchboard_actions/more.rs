@@ -11,7 +11,11 @@ use crate::support::house::{House, eventually, settled, soon};
 use crate::{act, lock, refused, sent, switchboard};
 
 fn places() -> Places {
-    Places { roots: vec!["/sounds".into(), "/nonexistent".into()], schemes: vec!["local_stream".into()] }
+    Places {
+        roots: vec!["/sounds".into(), "/nonexistent".into()],
+        schemes: vec!["local_stream".into()],
+        recordings: None,
+    }
 }
 
 fn media(text: &str) -> Media {
@@ -85,7 +89,7 @@ async fn each_action_on_a_conference_says_what_came_of_it() {
     let results = lock(&house, ConferenceAction::Say(Speech::new("Good morning.").unwrap())).await;
     assert_eq!(results[0].outcome, Outcome::Failed, "{results:?}");
     let instance = house.conference("daily").instance.clone();
-    let results = lock(&house, ConferenceAction::End).await;
+    let results = lock(&house, ConferenceAction::End { by: None }).await;
     assert_eq!((results[0].outcome, results[0].problem.clone()), (Outcome::Done, None));
     assert!(house.registry.conference("daily").iter().all(|conference| conference.instance != instance));
     assert!(house.state("daily", &ann).is_none());
@@ -143,7 +147,8 @@ async fn who_is_selected_is_acted_on_and_nobody_else() {
     assert!(house.has("daily", &ben, Flag::Speak));
     let muted = Selection { muted: Some(true), except: [3].into(), ..Selection::default() };
     let results =
-        soon("results", board.participants(&instances, ParticipantAction::Kick, Some(&muted))).await;
+        soon("results", board.participants(&instances, ParticipantAction::Kick { by: None }, Some(&muted)))
+            .await;
     assert_eq!(told(results), [(1, Outcome::Done)]);
     eventually("two are left", || house.conference("daily").len() == 2).await;
     let nobody = Selection { talking: Some(true), ..Selection::default() };

@@ -51,7 +51,7 @@ async fn a_kick_is_done_when_the_leaving_has_been_seen() {
     house.switch.join("daily", Caller::new("Ben", "2002")).unwrap();
     settled(&house.switch).await;
     house.agrees().await;
-    let result = act(&house, &ann, ParticipantAction::Kick).await;
+    let result = act(&house, &ann, ParticipantAction::Kick { by: None }).await;
     assert_eq!((result.outcome, result.problem), (Outcome::Done, None));
     assert_eq!(house.state("daily", &ann), None);
     assert_eq!(house.conference("daily").len(), 1);
@@ -110,7 +110,7 @@ async fn who_has_left_is_not_found() {
     settled(&house.switch).await;
     house.agrees().await;
     use ParticipantAction::{Deaf, Kick, Mute, Undeaf, Unmute};
-    for action in [Mute, Unmute, Deaf, Undeaf, Kick] {
+    for action in [Mute, Unmute, Deaf, Undeaf, Kick { by: None }] {
         let board = switchboard(&house);
         let result = soon("a result", board.participant(&conference, &participant, action.clone())).await;
         assert_eq!((result.outcome, result.problem), (Outcome::NotFound, None), "{action:?}");
@@ -151,7 +151,7 @@ async fn names_that_cannot_be_said_are_never_sent() {
         let conference = house.conference(name);
         let participant = conference.by_call_id(&call).unwrap();
         let board = switchboard(&house);
-        let one = board.participant(&conference, &participant, ParticipantAction::Kick).await;
+        let one = board.participant(&conference, &participant, ParticipantAction::Kick { by: None }).await;
         let all = board.participants(std::slice::from_ref(&conference), ParticipantAction::Mute, None).await;
         let itself = board.conference(&[conference], ConferenceAction::Lock).await;
         for result in [&one, &all[0], &itself[0]] {
@@ -196,11 +196,11 @@ async fn an_old_switch_is_addressed_by_number_and_never_the_wrong_person() {
     for _ in 0..60 {
         house.switch.answer_instead("get-uuid 1", ben.clone());
     }
-    assert_eq!(act(&house, &ann, ParticipantAction::Kick).await.outcome, Outcome::NotFound);
+    assert_eq!(act(&house, &ann, ParticipantAction::Kick { by: None }).await.outcome, Outcome::NotFound);
     assert_eq!(house.switch.truth()[0].members.len(), 2);
     assert!(sent(&house).iter().all(|text| !text.contains("hup")));
     house.switch.answer_truly();
-    assert_eq!(act(&house, &ann, ParticipantAction::Kick).await.outcome, Outcome::Done);
+    assert_eq!(act(&house, &ann, ParticipantAction::Kick { by: None }).await.outcome, Outcome::Done);
     let results = act_on_all(&house, ParticipantAction::Deaf).await;
     assert_eq!((results.len(), results[0].outcome), (1, Outcome::Done));
 }
@@ -221,7 +221,7 @@ async fn after_a_restart_the_number_of_somebody_else_is_not_hit() {
         let ben = house.switch.join("daily", Caller::new("Ben", "2002")).unwrap();
         assert_eq!(house.switch.truth()[0].members[0].id, participant.member_id);
         let board = switchboard(&house);
-        for action in [ParticipantAction::Mute, ParticipantAction::Kick] {
+        for action in [ParticipantAction::Mute, ParticipantAction::Kick { by: None }] {
             // It may be tried before the break has been noticed, or without a connection.
             let result = soon("a result", board.participant(&conference, &participant, action.clone())).await;
             assert!(!result.outcome.is_success(), "{result:?}");
@@ -229,7 +229,7 @@ async fn after_a_restart_the_number_of_somebody_else_is_not_hit() {
         house.followed().await;
         house.agrees().await;
         use ParticipantAction::{Deaf, Kick, Mute, Undeaf, Unmute};
-        for action in [Mute, Unmute, Deaf, Undeaf, Kick] {
+        for action in [Mute, Unmute, Deaf, Undeaf, Kick { by: None }] {
             let result = soon("a result", board.participant(&conference, &participant, action.clone())).await;
             assert_eq!(result.outcome, Outcome::NotFound, "{action:?}, old: {old}");
         }

@@ -48,13 +48,13 @@ async fn somebody_who_does_not_leave_is_not_called_gone() {
     options.world.departure = 3_600_000_000;
     let (house, ann) = following(Switch::start(options).await.unwrap()).await;
     let board = within(&house, Duration::from_millis(100));
-    let result = act_on(&board, &house, &ann, ParticipantAction::Kick).await;
+    let result = act_on(&board, &house, &ann, ParticipantAction::Kick { by: None }).await;
     assert_eq!(result.outcome, Outcome::Unknown);
     assert!(matches!(result.problem, Some(Problem::NotSeen(_))), "{result:?}");
     assert!(house.state("daily", &ann).is_some());
     let results = soon(
         "results",
-        board.participants(&house.registry.conference("daily"), ParticipantAction::Kick, None),
+        board.participants(&house.registry.conference("daily"), ParticipantAction::Kick { by: None }, None),
     )
     .await;
     assert_eq!((results.len(), results[0].outcome), (1, Outcome::Unknown));
@@ -73,7 +73,7 @@ async fn a_leaving_whose_event_was_lost_is_found_in_the_list() {
     .await;
     house.switch.drop_events_if(|event| event.action().as_deref() == Some("del-member"));
     let board = within(&house, Duration::from_millis(300));
-    let result = act_on(&board, &house, &ann, ParticipantAction::Kick).await;
+    let result = act_on(&board, &house, &ann, ParticipantAction::Kick { by: None }).await;
     assert_eq!((result.outcome, result.problem), (Outcome::Done, None));
 }
 
@@ -89,7 +89,7 @@ async fn without_events_an_accepted_command_has_an_unknown_outcome() {
     let results = act_on_all(&house, ParticipantAction::Deaf).await;
     assert_eq!((results.len(), results[0].outcome), (1, Outcome::Unknown));
     let board = within(&house, Duration::from_millis(50));
-    let result = act_on(&board, &house, &ann, ParticipantAction::Kick).await;
+    let result = act_on(&board, &house, &ann, ParticipantAction::Kick { by: None }).await;
     assert_eq!(result.outcome, Outcome::Unknown);
 }
 
@@ -108,7 +108,7 @@ async fn without_a_connection_it_fails_and_is_not_done_later() {
     eventually("all is gone", || !house.node.status().commands_connected).await;
     let result = act(&house, &ann, ParticipantAction::Mute).await;
     assert_eq!((result.outcome, result.problem), (Outcome::Failed, Some(Problem::Unavailable)));
-    let results = act_on_all(&house, ParticipantAction::Kick).await;
+    let results = act_on_all(&house, ParticipantAction::Kick { by: None }).await;
     assert_eq!(results[0].problem, Some(Problem::Unavailable));
     assert_eq!(lock(&house, ConferenceAction::Lock).await[0].problem, Some(Problem::Unavailable));
     assert!(house.switch.truth()[0].members[0].speak);
@@ -125,7 +125,7 @@ async fn who_is_gone_with_his_node_has_not_been_seen_to_leave() {
     .await;
     house.switch.cut(Which::Events);
     eventually("the events are gone", || !house.node.status().events_connected).await;
-    let result = act(&house, &ann, ParticipantAction::Kick).await;
+    let result = act(&house, &ann, ParticipantAction::Kick { by: None }).await;
     assert!(house.registry.conferences().is_empty(), "the second grace is over");
     assert_eq!(result.outcome, Outcome::Unknown, "{result:?}");
     assert_eq!(house.switch.truth()[0].members.len(), 1, "she is still there");
@@ -140,7 +140,10 @@ async fn a_stale_conference_is_left_alone_even_if_commands_could_be_sent() {
     let before = sent(&house).len();
     let result = act(&house, &ann, ParticipantAction::Mute).await;
     assert_eq!((result.outcome, result.problem), (Outcome::Failed, Some(Problem::Stale)));
-    assert_eq!(act_on_all(&house, ParticipantAction::Kick).await[0].problem, Some(Problem::Stale));
+    assert_eq!(
+        act_on_all(&house, ParticipantAction::Kick { by: None }).await[0].problem,
+        Some(Problem::Stale)
+    );
     assert_eq!(lock(&house, ConferenceAction::Lock).await[0].problem, Some(Problem::Stale));
     assert_eq!(sent(&house).len(), before);
 }

@@ -19,7 +19,7 @@ use super::participants::{ALL, ONE as PARTICIPANT, one};
 use super::view::{Realtime, with_sequence};
 use super::whose::Found;
 use super::{Caller, Context};
-use crate::actions::{Args, Scope, Unfit, participants_selection, schema};
+use crate::actions::{Args, Asker, Scope, Unfit, participants_selection, schema};
 use crate::api::{Access, ApiError, Request, Response, Route, parse_data};
 use crate::json as text;
 use crate::model::{ActionResult, Moment, Outcome, Problem};
@@ -40,7 +40,8 @@ async fn on_conference(
     request: Request,
 ) -> Result<Response, ApiError> {
     let (name, args) = asked(&request, Scope::Conference)?;
-    let action = Args::check(Scope::Conference, &name, &args, &context.places)?.conference(&name)?;
+    let action = Args::check(Scope::Conference, &name, &args, &context.places)?;
+    let action = action.conference(&name, &asker(&caller)?)?;
     carry_out(context, caller, request, move |context, caller, request| async move {
         let found = running(&context, &caller, &request).await?;
         let name = action.name();
@@ -58,7 +59,8 @@ async fn on_participants(
 ) -> Result<Response, ApiError> {
     let (name, args) = asked(&request, Scope::Participants)?;
     let action = Args::check(Scope::Participants, &name, &args, &context.places)?;
-    let (action, (selection, dry_run)) = (action.participant(&name, "")?, participants_selection(&args));
+    let (action, (selection, dry_run)) =
+        (action.participant(&name, "", &asker(&caller)?)?, participants_selection(&args));
     if dry_run {
         let found = running(&context, &caller, &request).await?;
         let results = context.switchboard.would_be(&found.instances, &action, selection.as_ref());
@@ -86,7 +88,7 @@ async fn on_participant(
         Some(to) => profile_of(&context, &caller, to, request.param("C")?).await?,
         None => String::new(),
     };
-    let action = args_checked.participant(&name, &profile)?;
+    let action = args_checked.participant(&name, &profile, &asker(&caller)?)?;
     carry_out(context, caller, request, move |context, caller, request| async move {
         let found = running(&context, &caller, &request).await?;
         let (conference, participant) = one(&context, &found, &request)?;
@@ -97,10 +99,18 @@ async fn on_participant(
     .await
 }
 
+/// Who asks: the name goes with what he ends and whom he kicks, the account with what he records.
+fn asker(caller: &Caller) -> Result<Asker<'_>, ApiError> {
+    let principal = caller.principal.as_ref().ok_or_else(ApiError::invalid_credentials)?;
+    // A token without a name is known by its id.
+    let name = if principal.name.is_empty() { &principal.token_id } else { &principal.name };
+    Ok(Asker { name, account: caller.account()?.as_str() })
+}
+
 /// The action's name and its arguments. Beside the name in `data` only what the action knows counts: clients send
 /// more there. In an object of their own they are taken at their word.
 fn asked(request: &Request, scope: Scope) -> Result<(String, Map<String, Value>), ApiError> {
-    let action = request.action()?;
+    let action = request.action(|name| schema(scope, name).is_some())?;
     let Some(envelope) = request.envelope().filter(|envelope| envelope.has_data()) else {
         return Ok((action, Map::new()));
     };
@@ -204,6 +214,9 @@ fn view(result: &ActionResult) -> Value {
     });
     if let Some(problem) = &result.problem {
         view["reason"] = problem.to_string().into();
+    }
+    if let Some(file) = &result.file {
+        view["file"] = (**file).into();
     }
     view
 }

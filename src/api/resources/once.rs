@@ -23,6 +23,7 @@ use tokio::time::{Instant, sleep_until, timeout_at};
 
 use super::ledger::Outcome;
 use super::{Caller, Context};
+use crate::actions::{Scope, schema};
 use crate::api::{ApiError, Request, Response, give_again, keep, parse_data};
 use crate::auth::AccountId;
 use crate::store::{KeyClaim, KeyUse, StoreError, hex};
@@ -101,7 +102,8 @@ fn hash_of(request: &Request) -> Result<[u8; 32], ApiError> {
         add(value);
     }
     add("");
-    add(&request.action()?);
+    let action = request.action(|name| Scope::ALL.iter().any(|scope| schema(*scope, name).is_some()))?;
+    add(&action);
     if request.envelope().is_some_and(|envelope| envelope.has_data()) {
         let data = request.data_text()?;
         if data.get().len() > MOST_DATA {
@@ -109,7 +111,9 @@ fn hash_of(request: &Request) -> Result<[u8; 32], ApiError> {
         }
         let mut data = parse_data(&data)?;
         // It was counted, wherever it stood.
-        data.shift_remove("action");
+        if data.get("action").and_then(Value::as_str) == Some(&action) {
+            data.shift_remove("action");
+        }
         add(&sorted(Value::Object(data)).to_string());
     }
     Ok(hash.finalize().into())

@@ -12,7 +12,7 @@ use super::whose::Found;
 use crate::api::{ApiError, Response};
 use crate::config::Timestamps;
 use crate::model::{Flag, MemberState, Moment};
-use crate::registry::{Conference, Participant};
+use crate::registry::{Conference, Participant, Recording};
 
 /// From 1970 back to the year 0, in seconds: what Kazoo's times are counted from.
 pub(super) const GREGORIAN: u64 = 62_167_219_200;
@@ -54,6 +54,7 @@ pub(super) struct Realtime {
     pub(super) is_locked: bool,
     /// Whether what is known of an instance is old: its node is out of reach.
     pub(super) is_stale: bool,
+    recordings: Vec<Arc<Recording>>,
     participants: Vec<Present>,
     /// `INSTANCE;N` for each instance: at least the changes up to N are shown.
     pub(super) sequence: String,
@@ -98,6 +99,7 @@ impl Realtime {
                 .map_or(0, |oldest| now.unix_ms.saturating_sub(oldest.began_unix_ms) / 1_000),
             is_locked: instances.iter().any(|instance| instance.is_locked()),
             is_stale: any_is_stale,
+            recordings: instances.iter().flat_map(|instance| instance.recordings().to_vec()).collect(),
             participants,
             sequence: sequence.join(", "),
         }
@@ -175,6 +177,14 @@ impl Context {
         view(self, (conference, stale), (participant, state), Moment::now())
     }
 
+    fn recording_view(&self, recording: &Recording) -> Value {
+        json!({
+            "file": *recording.path,
+            "paused": recording.paused,
+            "start_time": self.time(recording.since_unix_ms / 1_000),
+        })
+    }
+
     /// The whole of a conference: its document, where it runs, and what runs, under `_read_only`.
     pub(super) fn conference_view(
         &self,
@@ -189,6 +199,8 @@ impl Context {
             "moderators": realtime.moderators,
             "duration": realtime.duration,
             "is_locked": realtime.is_locked,
+            "recording": realtime.recordings.iter().any(|recording| !recording.paused),
+            "recordings": realtime.recordings.iter().map(|it| self.recording_view(it)).collect::<Vec<_>>(),
             "complete": self.registry.is_complete(),
             "participants": realtime.participants(self, now),
         });

@@ -130,6 +130,9 @@ impl World {
                     Node::Recording(recording) => {
                         p.text("type", b"recording_node");
                         p.text("record_path", recording.path.as_bytes());
+                        if recording.paused {
+                            p.text("status", b"paused");
+                        }
                         p.number("join_time", (recording.since / 1_000_000) as i64);
                     }
                 });

@@ -7,6 +7,8 @@ use super::conference::{Answer, Handled, Syntax, say};
 use super::{Place, Recording, RoomKey, Task, World};
 use std::io::Write as _;
 
+/// Where the switch may not write.
+const UNWRITABLE: &str = "/unwritable/";
 /// A recording's thread needs a moment to open or close its file.
 const THREAD: u64 = 5_000;
 
@@ -200,6 +202,12 @@ impl World {
     }
 
     pub(crate) fn recording_starts(&mut self, key: RoomKey, path: &str) {
+        if path.starts_with(UNWRITABLE) {
+            let spot = ("conference_record.c", "conference_record_thread_run", 286);
+            let error = ("Error", "File could not be opened for recording");
+            self.fire_room(key, spot, "start-recording", &[("Path", path), error]);
+            return self.recording_stops(key, path);
+        }
         let spot = ("conference_record.c", "conference_record_thread_run", 319);
         self.fire_room(key, spot, "start-recording", &[("Path", path)]);
     }
