@@ -4,11 +4,16 @@
 //! ([`tokio::sync::broadcast::error::RecvError::Lagged`]); nobody waits for him. Whoever missed something
 //! reads the registry again.
 
+mod watch;
+
 use std::sync::Arc;
 
 use tokio::sync::broadcast;
 
 use crate::registry::{Change, Publish};
+
+pub use watch::Watch;
+use watch::Watchers;
 
 /// Changes kept for listeners that are not up to date.
 const RING: usize = 16_384;
@@ -17,11 +22,12 @@ const RING: usize = 16_384;
 #[derive(Debug, Clone)]
 pub struct Hub {
     changes: broadcast::Sender<Arc<Change>>,
+    watchers: Arc<Watchers>,
 }
 
 impl Default for Hub {
     fn default() -> Self {
-        Self { changes: broadcast::Sender::new(RING) }
+        Self { changes: broadcast::Sender::new(RING), watchers: Arc::default() }
     }
 }
 
@@ -30,15 +36,23 @@ impl Hub {
     pub fn listen(&self) -> broadcast::Receiver<Arc<Change>> {
         self.changes.subscribe()
     }
+
+    /// Looks at one conference from now on.
+    #[must_use]
+    pub fn watch(&self, instance: &Arc<str>) -> Watch {
+        self.watchers.clone().add(instance.clone())
+    }
 }
 
 impl Publish for Hub {
     fn publish(&self, change: Change) {
+        let change = Arc::new(change);
+        self.watchers.tell(&change);
         // That nobody listens any more is no error.
-        let _ = self.changes.send(Arc::new(change));
+        let _ = self.changes.send(change);
     }
 
     fn is_heard(&self) -> bool {
-        self.changes.receiver_count() > 0
+        self.changes.receiver_count() > 0 || self.watchers.any()
     }
 }

@@ -30,3 +30,4 @@ pub mod sim;
 pub mod store;
 pub mod switchboard;
 pub mod telemetry;
+mod together;

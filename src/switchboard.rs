@@ -31,11 +31,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::future::join_all;
+use tokio::sync::broadcast::Receiver;
+use tokio::sync::broadcast::error::RecvError;
 
 use crate::hub::Hub;
 use crate::model::{ActionResult, ConferenceAction, Outcome, ParticipantAction, Problem, Selection};
 use crate::node::{CommandError, Node, conference_word};
-use crate::registry::{Conference, Participant, Registry};
+use crate::registry::{Change, Conference, Participant, Registry};
 
 pub use reply::{Line, Verdict, read_lines, verdict};
 
@@ -230,6 +232,8 @@ impl Switchboard {
         let name = conference_word(&conference.name).map_err(|_| Problem::Unaddressable)?;
         let turn = self.turns.at(&conference.instance).await;
         let mut sight = Sight::of(&self.hub, conference);
+        // Where he arrives may not run yet.
+        let everywhere = (effect(action) == Effect::Moves).then(|| self.hub.listen());
         let before = participant.state();
         let sending = Sending::of(action, std::slice::from_ref(participant));
         let printed = match self.ask(node, name, (conference, participant), action).await {
@@ -252,7 +256,7 @@ impl Switchboard {
                 self.confirm(node, conference, seen).await?;
                 Ok(if before.has(flag) == value { Outcome::Already } else { Outcome::Done })
             }
-            Effect::Moves => self.moved(conference, participant, action, &mut sight).await,
+            Effect::Moves => self.moved(conference, participant, action, everywhere).await,
             Effect::Said => {
                 // What it has caused is told before this: whoever reads after the answer finds it.
                 let told = node.fence().await;
@@ -307,7 +311,7 @@ impl Switchboard {
         conference: &Arc<Conference>,
         participant: &Arc<Participant>,
         action: &ParticipantAction,
-        sight: &mut Sight,
+        everywhere: Option<Receiver<Arc<Change>>>,
     ) -> Result<Outcome, Problem> {
         let ParticipantAction::Transfer { to, .. } = action else { return Err(NOT_SO) };
         let (to, before) = (to.to_string(), participant.state());
@@ -316,7 +320,10 @@ impl Switchboard {
             let here = all.iter().filter(|target| target.node == conference.node);
             here.filter_map(|target| Some((target.clone(), target.by_call_id(&participant.call_id)?))).next()
         };
-        let waiting = sight.until(|| arrived().is_some());
+        let waiting = async {
+            let Some(mut changes) = everywhere else { return };
+            while arrived().is_none() && !matches!(changes.recv().await, Err(RecvError::Closed)) {}
+        };
         // Without the arrival it is not known where he is.
         let _ = tokio::time::timeout(self.effect_within, waiting).await;
         let Some((target, there)) = arrived() else {

@@ -6,7 +6,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::{mpsc, oneshot};
 
@@ -37,10 +37,10 @@ pub(super) struct Fences {
 }
 
 /// One fence on its way. Forgotten when dropped.
-pub(super) struct Fence<'a> {
+pub(super) struct Fence {
     pub(super) id: String,
     seen: oneshot::Receiver<Mark>,
-    fences: &'a Fences,
+    fences: Arc<Fences>,
 }
 
 impl Fences {
@@ -86,11 +86,11 @@ impl Fences {
     }
 
     /// Puts up a fence, before it is sent.
-    pub(super) fn put_up(&self) -> Fence<'_> {
+    pub(super) fn put_up(self: &Arc<Self>) -> Fence {
         let id = format!("{}-{}", self.daemon, self.next.fetch_add(1, Ordering::Relaxed));
         let (sender, seen) = oneshot::channel();
         self.waiting().insert(id.clone(), sender);
-        Fence { id, seen, fences: self }
+        Fence { id, seen, fences: Arc::clone(self) }
     }
 
     /// A fence came by on the event connection.
@@ -106,14 +106,14 @@ impl Fences {
     }
 }
 
-impl Fence<'_> {
+impl Fence {
     /// Waits until it comes by; `None` if the event connection is lost first.
     pub(super) async fn wait(&mut self) -> Option<Mark> {
         (&mut self.seen).await.ok()
     }
 }
 
-impl Drop for Fence<'_> {
+impl Drop for Fence {
     fn drop(&mut self) {
         self.fences.waiting().remove(&self.id);
     }

@@ -11,7 +11,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::backoff::Backoff;
 use super::commands::{CommandError, Commands, Doubt, Reply};
-use super::fences::{Fences, Heard, SUBCLASS};
+use super::fences::{Fence, Fences, Heard, SUBCLASS};
 use super::figures::Figures;
 use super::follow::{Compare, Follower};
 use super::inquiry::ListError;
@@ -24,6 +24,7 @@ use super::version::Version;
 use crate::config;
 use crate::esl::{Command, Limits};
 use crate::registry::{Graces, Mark, NodeCondition, Publish, Reconciled, Registry, Writer};
+use crate::together::Together;
 
 /// How to reach a node, and within which limits.
 #[derive(Debug, Clone)]
@@ -93,7 +94,9 @@ pub(super) struct Shared {
     pub(super) settings: Settings,
     pub(super) outside: Arc<dyn Outside>,
     pub(super) commands: Commands,
-    pub(super) fences: Fences,
+    pub(super) fences: Arc<Fences>,
+    /// Fences that are asked for at the same moment are one.
+    pub(super) fencing: Arc<Together<(), Result<Mark, CommandError>>>,
     pub(super) look: Look,
     /// Lists for the follower to compare with.
     pub(super) compare: mpsc::Sender<Compare>,
@@ -183,7 +186,8 @@ impl Node {
             name: name.clone(),
             settings,
             commands,
-            fences,
+            fences: Arc::new(fences),
+            fencing: Arc::default(),
             outside,
             look: Look::default(),
             compare,
@@ -275,34 +279,49 @@ impl Node {
     /// # Errors
     /// If it does not come by: there is no event connection, or not in time.
     pub async fn fence(&self) -> Result<Mark, CommandError> {
+        let node = self.clone();
+        let asked = self.shared.fencing.ask((), move |_| node.clone().put_up());
+        match tokio::time::timeout(self.shared.settings.command_timeout(), asked).await {
+            Ok(seen) => seen.unwrap_or(Err(CommandError::Interrupted)),
+            // Whoever has sent it draws his conclusions.
+            Err(_) => Err(CommandError::Timeout),
+        }
+    }
+
+    /// Sends a fence; once it is accepted, the rest is to wait for it.
+    async fn put_up(self) -> impl Future<Output = Result<Mark, CommandError>> {
+        let began = Instant::now();
         let before = self.silence();
-        if before.0.connection == 0 {
+        let sent = self.send_fence(before.0).await;
+        let accepted = Instant::now();
+        async move {
+            let mut fence = sent?;
+            let within = self.shared.settings.command_timeout();
+            match tokio::time::timeout_at(began + within, fence.wait()).await {
+                Ok(seen) => seen.ok_or(CommandError::Interrupted),
+                Err(_) => {
+                    // After an answer that came late itself the fence may still be on its way.
+                    if accepted.elapsed() >= within / 2 {
+                        self.shared.fences.missed(before.0);
+                    }
+                    Err(CommandError::Timeout)
+                }
+            }
+        }
+    }
+
+    async fn send_fence(&self, before: Heard) -> Result<Fence, CommandError> {
+        if before.connection == 0 {
             return Err(CommandError::Unavailable);
         }
-        let mut accepted = None;
-        let mut fence = self.shared.fences.put_up();
+        let fence = self.shared.fences.put_up();
         let headers = [("Event-Subclass", SUBCLASS), ("Fence-ID", fence.id.as_str())];
-        let command = Command::with_headers("sendevent CUSTOM", &headers)?;
-        let exchange = async {
-            let reply = self.send(command).await?;
-            if !reply.text().starts_with("+OK") {
-                tracing::warn!(node = &**self.name(), "FreeSWITCH does not send the fence: {}", reply.text());
-                return Err(CommandError::Unavailable);
-            }
-            accepted = Some(Instant::now());
-            fence.wait().await.ok_or(CommandError::Interrupted)
-        };
-        let within = self.shared.settings.command_timeout();
-        if let Ok(seen) = tokio::time::timeout(within, exchange).await {
-            return seen;
+        let reply = self.send(Command::with_headers("sendevent CUSTOM", &headers)?).await?;
+        if !reply.text().starts_with("+OK") {
+            tracing::warn!(node = &**self.name(), "FreeSWITCH does not send the fence: {}", reply.text());
+            return Err(CommandError::Unavailable);
         }
-        // After an answer that came late itself the fence may still be on its way.
-        match accepted {
-            Some(at) if at.elapsed() >= within / 2 => self.shared.fences.missed(before.0),
-            Some(_) => {}
-            None => self.waited_in_vain(before),
-        }
-        Err(CommandError::Timeout)
+        Ok(fence)
     }
 
     /// Has a conference listed soon: something about it looks odd.

@@ -158,7 +158,11 @@ impl Switchboard {
         sight: &mut Sight,
         mut is_so: impl FnMut(&mut Sight) -> bool,
     ) {
-        let seen = async { while !is_so(sight) && sight.another().await {} };
+        let seen = async {
+            while !is_so(sight) {
+                sight.another().await;
+            }
+        };
         if tokio::time::timeout(self.effect_within, seen).await.is_err() {
             // What it tells is compared; whether it came makes no difference to what is known.
             let _ = node.list_conference(&conference.name).await;

@@ -5,17 +5,13 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
-use tokio::sync::broadcast::Receiver;
-use tokio::sync::broadcast::error::{RecvError, TryRecvError};
-
-use crate::hub::Hub;
+use crate::hub::{Hub, Watch};
 use crate::model::Flag;
 use crate::registry::{Change, ChangeKind, Conference, Detail, Participant};
 
 /// Changes from a moment on.
 pub(super) struct Sight {
-    changes: Receiver<Arc<Change>>,
-    instance: Arc<str>,
+    changes: Watch,
     /// What was so of whom at some time.
     was: HashSet<(u32, Flag, bool)>,
     was_locked: HashSet<bool>,
@@ -29,8 +25,7 @@ impl Sight {
     /// Looks from now on.
     pub(super) fn of(hub: &Hub, conference: &Conference) -> Self {
         Self {
-            changes: hub.listen(),
-            instance: conference.instance.clone(),
+            changes: hub.watch(&conference.instance),
             was: HashSet::new(),
             was_locked: HashSet::new(),
             recordings: HashSet::new(),
@@ -40,19 +35,12 @@ impl Sight {
 
     /// Takes in what has been told by now. Who listens too slowly has missed something and knows less.
     fn look(&mut self) {
-        loop {
-            match self.changes.try_recv() {
-                Ok(change) => self.note(&change),
-                Err(TryRecvError::Lagged(_)) => {}
-                Err(TryRecvError::Empty | TryRecvError::Closed) => return,
-            }
+        while let Some(change) = self.changes.next_now() {
+            self.note(&change);
         }
     }
 
     fn note(&mut self, change: &Change) {
-        if change.conference.instance != self.instance {
-            return;
-        }
         match change.kind {
             ChangeKind::Locked => self.was_locked.insert(true),
             ChangeKind::Unlocked => self.was_locked.insert(false),
@@ -98,16 +86,10 @@ impl Sight {
         self.failed.get(path).cloned()
     }
 
-    /// Waits for the next change of any conference; false if there will be none.
-    pub(super) async fn another(&mut self) -> bool {
-        match self.changes.recv().await {
-            Ok(change) => {
-                self.note(&change);
-                true
-            }
-            Err(RecvError::Lagged(_)) => true,
-            Err(RecvError::Closed) => false,
-        }
+    /// Waits for the next change of the conference.
+    pub(super) async fn another(&mut self) {
+        let change = self.changes.next().await;
+        self.note(&change);
     }
 
     /// Waits until none of these is in the conference any more.
@@ -119,15 +101,12 @@ impl Sight {
         };
         let mut left = still(&stays(leaving));
         while !left.is_empty() {
-            match self.changes.recv().await {
-                Ok(change) if change.conference.instance == self.instance => {
-                    if let (ChangeKind::Left, Some((who, _))) = (change.kind, &change.participant) {
-                        left.remove(&who.stay);
-                    }
-                }
-                Ok(_) => {}
-                Err(RecvError::Lagged(_)) => left = still(&left),
-                Err(RecvError::Closed) => return,
+            let change = self.changes.next().await;
+            if let (ChangeKind::Left, Some((who, _))) = (change.kind, &change.participant) {
+                left.remove(&who.stay);
+            }
+            if self.changes.has_missed() {
+                left = still(&left);
             }
         }
     }
@@ -135,9 +114,7 @@ impl Sight {
     /// Waits until something is so that changes tell of.
     pub(super) async fn until(&mut self, is_so: impl Fn() -> bool) {
         while !is_so() {
-            if let Err(RecvError::Closed) = self.changes.recv().await {
-                return;
-            }
+            self.changes.next().await;
         }
     }
 }

@@ -20,7 +20,8 @@ use super::{Caller, Context};
 use crate::api::{Access, ApiError, Page, Query, Request, Response, Route};
 use crate::auth::{AccountId, Scope};
 use crate::model::Outcome;
-use crate::store::{AuditQuery, AuditRecord};
+use crate::store::{AuditQuery, AuditRecord, Store, StoreError};
+use crate::together::Together;
 
 const AUDIT: &str = "/v2/accounts/{A}/conferences/{C}/audit";
 
@@ -145,9 +146,9 @@ pub(super) async fn write(context: &Context, rows: Vec<AuditRecord>) {
     for row in &rows {
         tell!(info, row, "done on the switch");
     }
-    let store = Arc::clone(&context.store);
+    let (store, together) = (Arc::clone(&context.store), Arc::clone(&context.ledger.writing));
     let writing = context.ledger.tasks.spawn(async move {
-        if let Err(failure) = store.append_audit(&rows).await {
+        if let Err(failure) = append(store, &together, rows.clone()).await {
             for row in &rows {
                 tell!(error, row, error = %failure, "a row of the audit log is not written");
             }
@@ -155,6 +156,31 @@ pub(super) async fn write(context: &Context, rows: Vec<AuditRecord>) {
     });
     // Late or not, the task tells by itself.
     let _ = timeout(WRITTEN_WITHIN, writing).await;
+}
+
+/// Appends rows, with those of others in one transaction. What keeps the rows of one from being written does not
+/// keep those of the others.
+async fn append(
+    store: Arc<dyn Store>,
+    together: &Arc<Together<Vec<AuditRecord>, Result<(), Arc<StoreError>>>>,
+    rows: Vec<AuditRecord>,
+) -> Result<(), Arc<StoreError>> {
+    let all = Arc::clone(&store);
+    let append = move |many: Vec<Vec<AuditRecord>>| {
+        let store = Arc::clone(&all);
+        async move {
+            let rows: Vec<_> = many.into_iter().flatten().collect();
+            let written = store.append_audit(&rows).await.map_err(Arc::new);
+            std::future::ready(written)
+        }
+    };
+    let mine = rows.clone();
+    match together.ask(rows, append).await {
+        Some(Ok(())) => Ok(()),
+        // In vain for all: perhaps because of one.
+        Some(Err(failure)) if failure.is_unavailable() => Err(failure),
+        _ => store.append_audit(&mine).await.map_err(Arc::new),
+    }
 }
 
 async fn list(context: Arc<Context>, caller: Caller, request: Request) -> Result<Response, ApiError> {

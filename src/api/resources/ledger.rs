@@ -22,7 +22,8 @@ use super::whose::Found;
 use super::{Caller, Context};
 use crate::api::{ApiError, Request, Response};
 use crate::model::{ActionResult, Problem};
-use crate::store::Clock;
+use crate::store::{AuditRecord, Clock, StoreError};
+use crate::together::Together;
 
 /// Of more claims than this it is not remembered what could not be written about them.
 const MOST_OWED: usize = 1_000;
@@ -35,6 +36,8 @@ pub struct Ledger {
     pub(super) answer_within: Duration,
     pub(super) tasks: TaskTracker,
     pub(super) turns: Turns,
+    /// What is written down at the same moment is one transaction.
+    pub(super) writing: Arc<Together<Vec<AuditRecord>, Result<(), Arc<StoreError>>>>,
     /// By claim: the answer that belongs to it, or none if its key is to be given back.
     owed: Mutex<HashMap<String, Option<String>>>,
 }
@@ -44,7 +47,7 @@ impl Ledger {
     #[must_use]
     pub fn new(clock: Clock, answer_within: Duration) -> Self {
         let (tasks, turns, owed) = (TaskTracker::new(), Turns::default(), Mutex::default());
-        Self { clock, answer_within, tasks, turns, owed }
+        Self { clock, answer_within, tasks, turns, writing: Arc::default(), owed }
     }
 
     /// Waits until everything that is under way has been carried out and written down.
