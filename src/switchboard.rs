@@ -19,6 +19,7 @@
 mod command;
 mod effect;
 mod many;
+mod relate;
 mod reply;
 mod room;
 mod sight;
@@ -36,6 +37,7 @@ use crate::model::{ActionResult, ConferenceAction, Outcome, ParticipantAction, P
 use crate::node::{CommandError, Node, conference_word};
 use crate::registry::{Conference, Participant, Registry};
 
+pub use relate::Related;
 pub use reply::{Line, Verdict, read_lines, verdict};
 
 use command::{Named, meaning, named, stopped, words};
@@ -152,6 +154,7 @@ impl Switchboard {
         ActionResult {
             participant_id: participant.map(|participant| participant.member_id),
             call_id: participant.map(|participant| participant.call_id.clone()),
+            other_participant: None,
             node: conference.node.clone(),
             outcome,
             problem,

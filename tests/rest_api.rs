@@ -28,6 +28,8 @@ mod outages;
 mod postgres;
 #[path = "rest/realtime.rs"]
 mod realtime;
+#[path = "rest/relate.rs"]
+mod relate;
 #[path = "rest/stale.rs"]
 mod stale;
 #[path = "rest/throttle.rs"]
