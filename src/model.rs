@@ -5,6 +5,7 @@ mod account;
 mod action;
 mod event;
 mod listing;
+mod playing;
 mod relation;
 mod state;
 
@@ -12,6 +13,7 @@ pub use account::AccountTag;
 pub use action::{ActionResult, ConferenceAction, Outcome, ParticipantAction, Problem, Selection, Setting};
 pub use event::{ConferenceEvent, EventKind, MemberFacts};
 pub use listing::{ListedConference, ListedMember};
+pub use playing::Playing;
 pub use relation::{Relation, Relationship};
 pub use state::{Flag, MemberState};
 

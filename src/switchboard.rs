@@ -19,6 +19,7 @@
 mod command;
 mod effect;
 mod many;
+mod playing;
 mod relate;
 mod reply;
 mod room;

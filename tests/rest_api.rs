@@ -24,6 +24,8 @@ mod lists;
 mod once;
 #[path = "rest/outages.rs"]
 mod outages;
+#[path = "rest/playing.rs"]
+mod playing;
 #[path = "support/postgres.rs"]
 mod postgres;
 #[path = "rest/realtime.rs"]

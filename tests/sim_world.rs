@@ -230,6 +230,31 @@ fn who_is_not_heard_by_somebody_is_not_told_to_have_stopped_talking() {
     assert!(world.rooms()[0].members[0].talking, "she goes on");
 }
 
+/// As a FreeSWITCH 1.11.3-dev answered.
+#[test]
+fn what_is_played_is_told_as_long_as_it_is() {
+    let mut world = world();
+    join(&mut world, "Ann", "");
+    for (words, answer) in [
+        ("play_status", "-ERR Nothing is playing\n"),
+        ("play tone_stream://%(2000,0,440)", "+OK (play) Playing file tone_stream://%(2000,0,440)\n"),
+        ("play_status", "+OK 0/0 %(2000,0,440)\n"),
+        ("play_status 1", "-ERR Nothing is playing\n"),
+        ("stop all", "+OK Stopped 1 files.\n"),
+        ("play_status", "-ERR Nothing is playing\n"),
+        ("play /sounds/a.wav async", "+OK (play) Playing file /sounds/a.wav\n"),
+        ("play_status", "-ERR Nothing is playing\n"),
+        ("play /sounds/b.wav 1", "+OK (play) Playing file /sounds/b.wav to member 1\n"),
+        ("play_status 1", "+OK 0/0 /sounds/b.wav\n"),
+        ("play_status", "-ERR Nothing is playing\n"),
+        ("play_status 99", "-ERR Member: 99 not found.\nplay_status [<member_id>]"),
+    ] {
+        assert_eq!(api(&mut world, &format!("conference daily {words}")), answer, "{words:?}");
+    }
+    world.settle();
+    assert_eq!(api(&mut world, "conference daily play_status 1"), "-ERR Nothing is playing\n");
+}
+
 #[test]
 fn twenty_thousand_members_are_listed_and_counted() {
     let mut world = world();

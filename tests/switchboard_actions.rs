@@ -6,6 +6,8 @@ mod bulk;
 mod more;
 #[path = "switchboard_actions/one.rs"]
 mod one;
+#[path = "switchboard_actions/playing.rs"]
+mod playing;
 #[path = "switchboard_actions/relate.rs"]
 mod relate;
 mod support;

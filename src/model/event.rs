@@ -24,6 +24,8 @@ pub enum EventKind {
         /// The new holder.
         to: Option<u32>,
     },
+    /// Something is played to everybody from now on, or behind what is played already.
+    Played,
     /// Anything else: talking, muting, kicking, recording ...
     Other,
 }

@@ -44,9 +44,10 @@ enum Header {
     CallerNumber,
     ChannelAccount,
     NewId,
+    Error,
 }
 
-const COUNT: usize = Header::NewId as usize + 1;
+const COUNT: usize = Header::Error as usize + 1;
 
 /// In the order of [`Header`].
 const NAMES: [&str; COUNT] = [
@@ -76,6 +77,7 @@ const NAMES: [&str; COUNT] = [
     "Caller-Caller-ID-Number",
     "PD-account_id",
     "New-ID",
+    "Error",
 ];
 
 impl Default for Translator {
@@ -96,7 +98,7 @@ impl Translator {
         let number = |header| get(header).and_then(Value::number);
         let size = number(Header::Size).map(|size| size.saturating_add(number(Header::Ghosts).unwrap_or(0)));
         Some(ConferenceEvent {
-            kind: kind(get(Header::Action).map_or(b"", Value::raw), get(Header::NewId)),
+            kind: kind(get(Header::Action).map_or(b"", Value::raw), get(Header::NewId), get(Header::Error)),
             sequence: number(Header::Sequence)?,
             instance: get(Header::Instance)?.text(),
             conference: get(Header::Conference)?.text(),
@@ -107,8 +109,9 @@ impl Translator {
     }
 }
 
-/// `floor-change` puts its member's headers behind the action and ends with New-ID.
-fn kind(action: &[u8], new_id: Option<Value<'_>>) -> EventKind {
+/// `floor-change` puts its member's headers behind the action and ends with New-ID; a `play-file` with an Error
+/// plays nothing (conference_file.c, `conference_file_play`).
+fn kind(action: &[u8], new_id: Option<Value<'_>>, error: Option<Value<'_>>) -> EventKind {
     match action {
         b"conference-create" => EventKind::Created,
         b"conference-destroy" => EventKind::Destroyed,
@@ -119,6 +122,7 @@ fn kind(action: &[u8], new_id: Option<Value<'_>>) -> EventKind {
         b"floor-change" => EventKind::FloorChanged {
             to: new_id.and_then(Value::number).and_then(|id| u32::try_from(id).ok()),
         },
+        b"play-file" if error.is_none() => EventKind::Played,
         _ => EventKind::Other,
     }
 }
