@@ -18,6 +18,7 @@
 
 mod command;
 mod effect;
+mod floor;
 mod many;
 mod playing;
 mod relate;
@@ -231,6 +232,9 @@ impl Switchboard {
         let turn = self.turns.at(&conference.instance).await;
         let mut sight = Sight::of(&self.hub, conference);
         let before = participant.state();
+        if self.has_floor_already(node, conference, participant, action).await? {
+            return Ok(Outcome::Already);
+        }
         let printed = match self.ask(node, name, (conference, participant), action).await? {
             Some(printed) => printed,
             None => return Ok(Outcome::NotFound),

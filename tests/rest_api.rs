@@ -32,8 +32,11 @@ mod postgres;
 mod realtime;
 #[path = "rest/relate.rs"]
 mod relate;
+#[path = "rest/replies.rs"]
+mod replies;
 #[path = "rest/stale.rs"]
 mod stale;
+mod support;
 #[path = "rest/throttle.rs"]
 mod throttle;
 #[path = "rest/tokens.rs"]

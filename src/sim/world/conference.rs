@@ -211,7 +211,9 @@ fn syntax(word: &str) -> String {
         "enter_sound" | "exit_sound" => "on|off|none|file <filename>",
         "pin" => "<pin#>",
         "get" => "<parameter-name>",
-        "set" => "<max_members|sound_prefix|caller_id_name|caller_id_number|endconf_grace_time> <value>",
+        "set" => {
+            "<max_members|sound_prefix|caller_id_name|caller_id_number|endconference_grace_time> <value>"
+        }
         "getvar" => "<varname>",
         "setvar" => "<varname> <value>",
         _ => "",

@@ -51,8 +51,9 @@ impl World {
             "is_locked" => say!(out, "{}", if room.locked { "locked" } else { "" }),
             "uuid" => say!(out, "{}", room.uuid),
             "wait_mod" => {}
-            "sound_prefix" | "caller_id_name" | "caller_id_number" | "endconf_grace_time" => {
-                say!(out, "{}", room.settings.get(name).map_or("", String::as_str));
+            "sound_prefix" | "caller_id_name" | "caller_id_number" | "endconference_grace_time" => {
+                let unset = if name == "endconference_grace_time" { "0" } else { "" };
+                say!(out, "{}", room.settings.get(name).map_or(unset, String::as_str));
             }
             _ => return Err(Syntax),
         }
@@ -72,9 +73,10 @@ impl World {
                     Ok(max) => room.max_members = max,
                 }
             }
-            "sound_prefix" | "caller_id_name" | "caller_id_number" | "endconf_grace_time" => {
+            "sound_prefix" | "caller_id_name" | "caller_id_number" | "endconference_grace_time" => {
+                let unset = if *name == "endconference_grace_time" { "0" } else { "" };
                 let old = room.settings.insert((*name).to_owned(), (*value).to_owned());
-                say!(out, "{}", old.unwrap_or_default());
+                say!(out, "{}", old.as_deref().unwrap_or(unset));
             }
             _ => return Err(Syntax),
         }
