@@ -5,6 +5,8 @@ mod account;
 mod action;
 mod event;
 mod listing;
+mod playing;
+mod relation;
 mod state;
 
 pub use account::AccountTag;
@@ -13,6 +15,8 @@ pub use action::{
 };
 pub use event::{ConferenceEvent, EventKind, Extra, MemberFacts};
 pub use listing::{ListedConference, ListedMember, ListedRecording};
+pub use playing::Playing;
+pub use relation::{Relation, Relationship};
 pub use state::{Flag, MemberState};
 
 /// What time it is, on both clocks: one to tell people, one to measure with.

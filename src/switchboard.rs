@@ -18,8 +18,11 @@
 
 mod command;
 mod effect;
+mod floor;
 mod many;
+mod playing;
 mod recording;
+mod relate;
 mod reply;
 mod room;
 mod sight;
@@ -39,6 +42,7 @@ use crate::model::{ActionResult, ConferenceAction, Outcome, ParticipantAction, P
 use crate::node::{CommandError, Node, conference_word};
 use crate::registry::{Change, Conference, Participant, Registry};
 
+pub use relate::Related;
 pub use reply::{Line, Verdict, read_lines, verdict};
 
 use command::{Named, meaning, named, stopped, words};
@@ -157,6 +161,7 @@ impl Switchboard {
         ActionResult {
             participant_id: participant.map(|participant| participant.member_id),
             call_id: participant.map(|participant| participant.call_id.clone()),
+            other_participant: None,
             node: conference.node.clone(),
             outcome,
             problem,
@@ -235,6 +240,9 @@ impl Switchboard {
         // Where he arrives may not run yet.
         let everywhere = (effect(action) == Effect::Moves).then(|| self.hub.listen());
         let before = participant.state();
+        if self.has_floor_already(node, conference, participant, action).await? {
+            return Ok(Outcome::Already);
+        }
         let sending = Sending::of(action, std::slice::from_ref(participant));
         let printed = match self.ask(node, name, (conference, participant), action).await {
             Ok(Some(printed)) => printed,

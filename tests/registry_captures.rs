@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use bytes::BytesMut;
 use convened::esl::{Decoder, Frame, Limits};
-use convened::model::{Flag, ListedConference, MemberState, Moment};
+use convened::model::{EventKind, Flag, ListedConference, MemberState, Moment};
 use convened::node::{Translator, parse_listing};
 use convened::registry::{Registry, Scope, Writer};
 use tokio_util::codec::Decoder as _;
@@ -170,4 +170,18 @@ fn a_second_connection_takes_over_where_the_first_one_ended() {
     let (lists, odd) = fold("reconnect.2", &registry, &mut writer, true, 60_000);
     assert_eq!((lists, odd), (3, 0));
     assert!(registry.conferences().is_empty());
+}
+
+#[test]
+fn only_what_everybody_hears_counts_as_played() {
+    for (name, played) in [("actions", 1), ("more", 0), ("tags", 0)] {
+        let translator = Translator::default();
+        let frames = frames(&support::received(&support::capture(name)));
+        let events = frames.iter().filter_map(|frame| match frame {
+            Frame::Event(event) => translator.conference_event(event),
+            _ => None,
+        });
+        // In them are a file that is not there, and files for one member.
+        assert_eq!(events.filter(|event| event.kind == EventKind::Played).count(), played, "{name}");
+    }
 }

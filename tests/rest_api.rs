@@ -24,14 +24,21 @@ mod lists;
 mod once;
 #[path = "rest/outages.rs"]
 mod outages;
+#[path = "rest/playing.rs"]
+mod playing;
 #[path = "support/postgres.rs"]
 mod postgres;
 #[path = "rest/realtime.rs"]
 mod realtime;
 #[path = "rest/recording.rs"]
 mod recording;
+#[path = "rest/relate.rs"]
+mod relate;
+#[path = "rest/replies.rs"]
+mod replies;
 #[path = "rest/stale.rs"]
 mod stale;
+mod support;
 #[path = "rest/throttle.rs"]
 mod throttle;
 #[path = "rest/tokens.rs"]

@@ -172,6 +172,89 @@ fn jobs_may_overtake_each_other() {
     assert!((0..20).any(last) && !(0..20).all(last));
 }
 
+/// As a FreeSWITCH 1.11.3-dev answered; which of both hears whom is what its mixer does
+/// (mod_conference.c, `conference_thread_run`).
+#[test]
+fn relations_are_kept_with_the_first_of_both_and_cleared_without_a_question() {
+    let mut world = world();
+    let [ann, ben, cid] = ["Ann", "Ben", "Cid"].map(|name| join(&mut world, name, ""));
+    world.settle();
+    world.drain();
+    let usage =
+        "relate <member_id>[,<member_id>] <other_member_id>[,<other_member_id>] [nospeak|nohear|clear]";
+    for (words, answer) in [
+        ("", "+OK No relationships\n"),
+        (" 3", "+OK No relationships\n"),
+        (" 3 2 clear", "+OK relationship 3->2 cleared.\n"),
+        (" 3 9999 clear", "+OK relationship 3->9999 cleared.\n"),
+        (" 9999 3 clear", "-ERR relationship 9999->3 not found.\n"),
+        (" 3 2 nospeak", "+OK 3->2 nospeak set\n"),
+        ("", ""),
+        (" 0", "3 -> 2 NOSPEAK HEAR NOSENDVIDEO \n"),
+        (" 2", ""),
+        (" 3 2 nohear", "+OK 3->2 nohear set\n"),
+        (" 3 1 nospeak", "+OK 3->1 nospeak set\n"),
+        (" 3", "3 -> 1 NOSPEAK HEAR NOSENDVIDEO \n3 -> 2 SPEAK NOHEAR NOSENDVIDEO \n"),
+        (" 3 2 NOHEAR", usage),
+        (" 3 2", usage),
+        (" 3 2 nospeaknohear", "+OK 3->2 nospeaknohear set\n"),
+        (" 3", "3 -> 1 NOSPEAK HEAR NOSENDVIDEO \n3 -> 2 NOSPEAK NOHEAR NOSENDVIDEO \n"),
+        (" 3 2 sendvideo", "+OK 3->2 sendvideo set\n"),
+        (" 3 9999 nohear", "-ERR relationship 3->9999 not found.\n"),
+        (" 3 2 nohear", "+OK 3->2 nohear set\n"),
+        (" 2 3 nohear", "+OK 2->3 nohear set\n"),
+    ] {
+        assert_eq!(api(&mut world, &format!("conference daily relate{words}")), answer, "{words:?}");
+    }
+    assert_eq!(actions(&mut world), [""; 0], "no event tells of it");
+    let hears = |world: &World, listener: &str, speaker: &str| world.rooms()[0].hears(listener, speaker);
+    assert!(!hears(&world, &cid, &ben) && !hears(&world, &ben, &cid) && !hears(&world, &ann, &cid));
+    assert!(hears(&world, &cid, &ann) && hears(&world, &ann, &ben) && hears(&world, &ben, &ann));
+    // What was his goes with him, and what somebody has with him stays.
+    world.leave(world.now(), &cid).expect("he is there");
+    world.settle();
+    assert_eq!(api(&mut world, "conference daily relate 0"), "2 -> 3 SPEAK NOHEAR NOSENDVIDEO \n");
+}
+
+#[test]
+fn who_is_not_heard_by_somebody_is_not_told_to_have_stopped_talking() {
+    let mut world = world();
+    let ann = join(&mut world, "Ann", "");
+    join(&mut world, "Ben", "");
+    world.talk(world.now(), &ann, true).expect("she is there");
+    world.drain();
+    api(&mut world, "conference daily relate 1 2 nospeak");
+    assert!(!world.rooms()[0].members[0].talking);
+    assert_eq!(actions(&mut world), [""; 0]);
+    world.settle();
+    assert!(world.rooms()[0].members[0].talking, "she goes on");
+}
+
+/// As a FreeSWITCH 1.11.3-dev answered.
+#[test]
+fn what_is_played_is_told_as_long_as_it_is() {
+    let mut world = world();
+    join(&mut world, "Ann", "");
+    for (words, answer) in [
+        ("play_status", "-ERR Nothing is playing\n"),
+        ("play tone_stream://%(2000,0,440)", "+OK (play) Playing file tone_stream://%(2000,0,440)\n"),
+        ("play_status", "+OK 0/0 %(2000,0,440)\n"),
+        ("play_status 1", "-ERR Nothing is playing\n"),
+        ("stop all", "+OK Stopped 1 files.\n"),
+        ("play_status", "-ERR Nothing is playing\n"),
+        ("play /sounds/a.wav async", "+OK (play) Playing file /sounds/a.wav\n"),
+        ("play_status", "-ERR Nothing is playing\n"),
+        ("play /sounds/b.wav 1", "+OK (play) Playing file /sounds/b.wav to member 1\n"),
+        ("play_status 1", "+OK 0/0 /sounds/b.wav\n"),
+        ("play_status", "-ERR Nothing is playing\n"),
+        ("play_status 99", "-ERR Member: 99 not found.\nplay_status [<member_id>]"),
+    ] {
+        assert_eq!(api(&mut world, &format!("conference daily {words}")), answer, "{words:?}");
+    }
+    world.settle();
+    assert_eq!(api(&mut world, "conference daily play_status 1"), "-ERR Nothing is playing\n");
+}
+
 #[test]
 fn twenty_thousand_members_are_listed_and_counted() {
     let mut world = world();

@@ -6,8 +6,12 @@ mod bulk;
 mod more;
 #[path = "switchboard_actions/one.rs"]
 mod one;
+#[path = "switchboard_actions/playing.rs"]
+mod playing;
 #[path = "switchboard_actions/recording.rs"]
 mod recording;
+#[path = "switchboard_actions/relate.rs"]
+mod relate;
 mod support;
 #[path = "switchboard_actions/unsure.rs"]
 mod unsure;

@@ -8,7 +8,7 @@ use serde_json::{Map, Value};
 use super::schema::{Scope, errors_of, names};
 use super::words::{Digits, Media, Places, RecordingFile, RecordingPlace, Refused, Speech, Word};
 use crate::documents::{FieldError, FieldErrors};
-use crate::model::{ConferenceAction, ParticipantAction, Record, Selection, Setting};
+use crate::model::{ConferenceAction, ParticipantAction, Record, Relation, Relationship, Selection, Setting};
 
 /// Why there is no action.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
@@ -169,6 +169,31 @@ impl<'a> Args<'a> {
             other => return Err(unknown(Scope::Participant, other)),
         })
     }
+
+    /// What is to be between two participants. As in Kazoo, an id is a number or its digits, and `clear` is
+    /// what is meant if nothing is said.
+    ///
+    /// # Errors
+    /// [`Unfit`]: an id is none, or both are the same.
+    pub fn relation(&self) -> Result<Relation, Unfit> {
+        let id = |key: &str| -> Result<u32, Unfit> {
+            let (digits, known) = match self.args.get(key) {
+                Some(Value::String(digits)) => (digits.clone(), digits.parse().ok()),
+                other => (
+                    other.map(ToString::to_string).unwrap_or_default(),
+                    other.and_then(Value::as_u64).and_then(|id| u32::try_from(id).ok()),
+                ),
+            };
+            known.ok_or_else(|| wrong(key, "maximum", "Value is no participant id", digits))
+        };
+        let (participant_id, other_participant) = (id("participant_id")?, id("other_participant")?);
+        if participant_id == other_participant {
+            let key = "other_participant";
+            return Err(wrong(key, "different", "Value must be another participant", other_participant));
+        }
+        let relationship = Relationship::named(self.text("relationship")).unwrap_or(Relationship::Clear);
+        Ok(Relation { participant_id, other_participant, relationship })
+    }
 }
 
 /// FreeSWITCH cuts a name at `@` and `+` (mod_conference.c, `conference_function`).
@@ -185,8 +210,12 @@ fn unknown(scope: Scope, name: &str) -> Unfit {
 }
 
 fn invalid(key: &str, text: &str, refused: &Refused) -> Unfit {
-    let error = FieldError::new(format!("Value {refused}")).value(&Value::from(text));
-    Unfit::Invalid(FieldErrors::one(key, "allowed", error))
+    wrong(key, "allowed", &format!("Value {refused}"), text)
+}
+
+fn wrong(key: &str, keyword: &str, message: &str, value: impl Into<Value>) -> Unfit {
+    let error = FieldError::new(message).value(&value.into());
+    Unfit::Invalid(FieldErrors::one(key, keyword, error))
 }
 
 /// Who is meant by arguments that fit their schema, and whether nothing is to be done; `None` if nobody is

@@ -4,7 +4,7 @@
 //! |---|---|---|
 //! | `/accounts/{A}/conferences` | GET, PUT | `conferences` |
 //! | `/accounts/{A}/conferences/{C}` | GET, POST, PATCH, DELETE; PUT (lock ... end) | `conferences`, `actions` |
-//! | `/accounts/{A}/conferences/{C}/participants` | GET; PUT (mute ... energy) | `participants`, `actions` |
+//! | `/accounts/{A}/conferences/{C}/participants` | GET; PUT (mute ... relate) | `participants`, `actions`, `relate` |
 //! | `/accounts/{A}/conferences/{C}/participants/{P}` | GET; PUT (mute ... say) | `participants`, `actions` |
 //! | `/accounts/{A}/conferences/{C}/audit` | GET | `audit` |
 //! | `/api_auth` | PUT | `tokens` |
@@ -29,6 +29,7 @@ mod once;
 mod owners;
 mod participants;
 mod ready;
+mod relate;
 mod schemas;
 mod tokens;
 mod view;

@@ -251,6 +251,8 @@ pub struct ActionResult {
     pub participant_id: Option<u32>,
     /// The participant's call, if it is known.
     pub call_id: Option<Arc<str>>,
+    /// The member id of the other one, of a relation between two.
+    pub other_participant: Option<u32>,
     /// Where it was tried.
     pub node: Arc<str>,
     /// What came of it.

@@ -36,7 +36,9 @@ pub enum EventKind {
     RecordingPaused,
     /// A recording writes again.
     RecordingResumed,
-    /// Anything else: talking, muting, playing ...
+    /// Something is played to everybody from now on, or behind what is played already.
+    Played,
+    /// Anything else: talking, muting ...
     Other,
 }
 

@@ -104,7 +104,7 @@ impl Translator {
             return None;
         }
         let number = |header| get(header).and_then(Value::number);
-        let kind = kind(get(Header::Action).map_or(b"", Value::raw), get(Header::NewId));
+        let kind = kind(get(Header::Action).map_or(b"", Value::raw), get(Header::NewId), get(Header::Error));
         let size = number(Header::Size).map(|size| size.saturating_add(number(Header::Ghosts).unwrap_or(0)));
         Some(ConferenceEvent {
             kind,
@@ -150,8 +150,9 @@ pub(super) fn file_of(path: &str) -> &str {
     }
 }
 
-/// `floor-change` puts its member's headers behind the action and ends with New-ID.
-fn kind(action: &[u8], new_id: Option<Value<'_>>) -> EventKind {
+/// `floor-change` puts its member's headers behind the action and ends with New-ID; a `play-file` with an Error
+/// plays nothing (conference_file.c, `conference_file_play`).
+fn kind(action: &[u8], new_id: Option<Value<'_>>, error: Option<Value<'_>>) -> EventKind {
     match action {
         b"conference-create" => EventKind::Created,
         b"conference-destroy" => EventKind::Destroyed,
@@ -168,6 +169,7 @@ fn kind(action: &[u8], new_id: Option<Value<'_>>) -> EventKind {
         b"stop-recording" => EventKind::RecordingStopped,
         b"pause-recording" => EventKind::RecordingPaused,
         b"resume-recording" => EventKind::RecordingResumed,
+        b"play-file" if error.is_none() => EventKind::Played,
         _ => EventKind::Other,
     }
 }

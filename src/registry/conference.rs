@@ -118,6 +118,10 @@ pub struct Conference {
     changes: AtomicU64,
     participants: ArcSwap<Participants>,
     recordings: ArcSwap<Vec<Arc<Recording>>>,
+    /// How often something may have begun to be played to everybody.
+    plays: AtomicU64,
+    /// What that was when the switch was asked last and said that nothing is played.
+    idle_at: AtomicU64,
 }
 
 impl Conference {
@@ -134,7 +138,23 @@ impl Conference {
             changes: AtomicU64::new(changes),
             participants: ArcSwap::from_pointee(Participants::new()),
             recordings: ArcSwap::default(),
+            plays: AtomicU64::new(0),
+            idle_at: AtomicU64::new(0),
         }
+    }
+
+    /// Whether something may be played to everybody, and the switch is the one to ask; `None` if nothing has
+    /// begun since it last said that nothing is played. The number is for [`Conference::nothing_plays`].
+    pub fn may_be_playing(&self) -> Option<u64> {
+        let plays = self.plays.load(Ordering::Acquire);
+        (plays != self.idle_at.load(Ordering::Acquire)).then_some(plays)
+    }
+
+    /// The switch has said that nothing is played, asked after [`Conference::may_be_playing`] gave `plays`: what
+    /// began since then is not meant.
+    pub fn nothing_plays(&self, plays: u64) {
+        // Somebody else may have asked later and been first.
+        self.idle_at.fetch_max(plays, Ordering::AcqRel);
     }
 
     /// The number of a change that is in all that is read after this call.
@@ -191,6 +211,11 @@ impl Conference {
 
     pub(super) fn set_recordings(&self, recordings: Vec<Arc<Recording>>) {
         self.recordings.store(Arc::new(recordings));
+    }
+
+    /// Something has begun to be played, or may have: there was nobody to tell.
+    pub(super) fn count_play(&self) {
+        self.plays.fetch_add(1, Ordering::AcqRel);
     }
 
     pub(super) fn set_locked(&self, locked: bool) {

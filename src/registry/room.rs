@@ -142,6 +142,7 @@ impl Room {
         match event.kind {
             EventKind::Locked => self.set_lock(true, event.sequence, step),
             EventKind::Unlocked => self.set_lock(false, event.sequence, step),
+            EventKind::Played => self.conference.count_play(),
             EventKind::FloorChanged { .. } if odd.is_none() => {
                 let holder = event.member.as_ref().map(|facts| &*facts.call_id);
                 // Whoever has told something newer has told of the floor too.

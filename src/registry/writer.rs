@@ -202,6 +202,10 @@ impl<P: Publish> Writer<P> {
                     (now.unix_ms, Kept::default()),
                     &step,
                 );
+                if event.kind == EventKind::Joined {
+                    // Its beginning was not seen, and it may be an old one.
+                    room.conference.count_play();
+                }
                 let odd = room.apply(event, &step);
                 learn_account(&self.registry, &mut room, event);
                 self.rooms.insert(room.conference.instance.clone(), room);
@@ -288,7 +292,8 @@ impl<P: Publish> Writer<P> {
         let kept = self.ended.remove(&*listed.instance).map(|ended| ended.kept).unwrap_or_default();
         let noting = Noting::new(&self.publish, &mut result.differences);
         let step = Step { publish: &noting, now, arrival: mark.arrival, reason: Reason::List };
-        if !self.rooms.contains_key(&*listed.instance) {
+        let is_new = !self.rooms.contains_key(&*listed.instance);
+        if is_new {
             if listed.ending {
                 return;
             }
@@ -305,6 +310,10 @@ impl<P: Publish> Writer<P> {
             self.registry.retag(&room.conference, room.account.clone());
         }
         let (repaired, unsure) = room.reconcile(listed, mark, &step);
+        if is_new || repaired > 0 {
+            // What has not been told may have been a play, too.
+            room.conference.count_play();
+        }
         result.repaired += repaired;
         if unsure {
             result.unsure.push(room.conference.name.clone());

@@ -8,7 +8,7 @@
 //!
 //! * `room`, `truth`: what is kept, and the view of it that tests compare with.
 //! * `call`, `people`: calls, callers, joining, talking, leaving. * `fire`: which headers an event has.
-//! * `mixer`: what happens by itself. * `conference`, `members`, `rooms`, `sound`, `moving`, `lists`: the
+//! * `mixer`: what happens by itself. * `conference`, `members`, `rooms`, `relations`, `sound`, `moving`, `lists`: the
 //!   `conference` command. * `core_api`: all other commands.
 
 mod call;
@@ -21,6 +21,7 @@ mod members;
 mod mixer;
 mod moving;
 mod people;
+mod relations;
 mod room;
 mod rooms;
 mod sip;
@@ -29,6 +30,7 @@ mod truth;
 
 pub use call::{Caller, Flags};
 pub use people::Rejected;
+pub use relations::RelationTruth;
 pub use truth::{MemberTruth, RoomTruth};
 
 pub(crate) use call::{Call, channel_lines};

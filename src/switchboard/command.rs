@@ -53,6 +53,8 @@ pub(super) fn meaning(action: &ParticipantAction, printed: &str) -> Verdict {
         ParticipantAction::VolumeOut(level) if !tells("+OK Volume OUT ", level.to_string()) => {
             not_so(printed)
         }
+        // What he has it takes from him: `+OK floor none` (conference_api.c, `conference_api_sub_floor`).
+        ParticipantAction::Floor if printed.starts_with("+OK floor none") => not_so(printed),
         _ => verdict(printed),
     }
 }

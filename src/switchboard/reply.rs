@@ -24,7 +24,7 @@ pub fn verdict(printed: &str) -> Verdict {
             let words = words.trim();
             return if words.starts_with("Conference ") && words.ends_with(" not found") {
                 Verdict::NoConference
-            } else if words.starts_with("Non-Existant ") {
+            } else if is_no_member(words) {
                 Verdict::NoMember
             } else {
                 Verdict::Refused(line.trim_end().to_owned())
@@ -33,6 +33,16 @@ pub fn verdict(printed: &str) -> Verdict {
         accepted |= line.starts_with("+OK");
     }
     if accepted { Verdict::Accepted } else { Verdict::Refused(printed.trim_end().to_owned()) }
+}
+
+/// What commands that look for their member themselves say if there is none has other words: `play` and `stop`,
+/// `saymember`, `transfer` (conference_api.c, `conference_api_sub_play` and so on; `play` prints an address for the
+/// number).
+fn is_no_member(words: &str) -> bool {
+    words.starts_with("Non-Existant ")
+        || (words.starts_with("Member: ") && words.ends_with(" not found."))
+        || (words.starts_with("(saymember) Unknown Member ") && words.ends_with('!'))
+        || words.starts_with("No Member ")
 }
 
 /// One line of a reply to a command with several targets.
@@ -103,6 +113,9 @@ mod tests {
             ("-ERR Conference actions-1 not found\n", Verdict::NoConference),
             ("-ERR Non-Existant ID 99999\n", Verdict::NoMember),
             ("-ERR Non-Existant member\n", Verdict::NoMember),
+            ("-ERR Member: 24332 not found.\n", Verdict::NoMember),
+            ("-ERR (saymember) Unknown Member 7!\nsaymember <member_id> <text>", Verdict::NoMember),
+            ("-ERR No Member 7 in conference actions-1.\n", Verdict::NoMember),
             ("-ERR no reply\n", Verdict::Refused("-ERR no reply".into())),
             ("", Verdict::Refused(String::new())),
             (

@@ -72,7 +72,11 @@ impl Switchboard {
         for setting in settings {
             let (known, value) = (switch_name(setting.name), setting.value.to_string());
             let get = format!("conference {name} get {known}");
-            if is_value(&send(node, &get).await?, &value)? {
+            let printed = send(node, &get).await?;
+            if verdict(&printed) == Verdict::NoConference {
+                return Ok(Outcome::NotFound);
+            }
+            if is_value(&printed, &value)? {
                 continue;
             }
             let printed = send(node, &format!("conference {name} set {known} {value}")).await?;
@@ -132,8 +136,7 @@ impl Switchboard {
 /// What an empty answer looks like (mod_event_socket.c).
 const NOTHING: &str = "-ERR no reply";
 
-/// The usage line calls one of them by another name than the code does (conference_api.c,
-/// `conference_api_sub_set`).
+/// The API has a shorter name for one of them than FreeSWITCH (conference_api.c, `conference_api_sub_set`).
 fn switch_name(setting: &str) -> &str {
     match setting {
         "endconf_grace_time" => "endconference_grace_time",

@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use super::reply::{Verdict, verdict};
 use crate::model::Problem;
 use crate::node::{Node, call_word};
 use crate::registry::Participant;
@@ -49,6 +50,15 @@ impl Target {
     ) -> Result<Option<Self>, Problem> {
         let id = participant.member_id;
         let printed = super::send(node, &format!("conference {conference} get-uuid {id}")).await?;
-        Ok((printed.trim_end() == &*participant.call_id).then_some(Self::Member(id)))
+        if printed.trim_end() == &*participant.call_id {
+            return Ok(Some(Self::Member(id)));
+        }
+        match verdict(&printed) {
+            // Nobody has that number, or somebody else: then his call is printed.
+            Verdict::Refused(words) if words.starts_with("-ERR") || words.starts_with("get-uuid ") => {
+                Err(Problem::Refused(words))
+            }
+            _ => Ok(None),
+        }
     }
 }

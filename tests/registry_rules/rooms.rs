@@ -200,3 +200,46 @@ fn what_a_list_missed_and_an_event_ended_stays_gone() {
     assert!(story.registry.conferences().is_empty(), "an older list does not bring it back");
     assert_eq!(story.hears(state(6, "a", 7)), None);
 }
+
+#[test]
+fn the_switch_is_asked_what_plays_only_after_something_may_have_begun() {
+    let mut story = Story::new();
+    story.hears_all([told(1, EventKind::Created), joined(2, "a", 7), told(3, EventKind::Other)]);
+    assert_eq!(story.daily().may_be_playing(), None, "all of it was seen");
+    story.hears_all([told(4, EventKind::Played)]);
+    let asked = story.daily().may_be_playing().expect("something was played");
+    // It is played while the switch answers that nothing is.
+    story.hears_all([told(5, EventKind::Played)]);
+    story.daily().nothing_plays(asked);
+    let again = story.daily().may_be_playing().expect("that was an older answer");
+    story.daily().nothing_plays(again);
+    story.daily().nothing_plays(asked);
+    assert_eq!(story.daily().may_be_playing(), None);
+}
+
+#[test]
+fn what_was_played_where_nobody_listened_may_play_still() {
+    let mut found = Story::new();
+    let mark = found.mark(1);
+    found.lists(&[listed(vec![listed_member("a", 7)])], mark);
+    let mut late = Story::new();
+    late.hears_all([joined(1, "a", 7)]);
+    for mut story in [found, late] {
+        let may_be_playing = |story: &Story| story.daily().may_be_playing();
+        let quiet = |story: &Story| {
+            story.daily().nothing_plays(may_be_playing(story).expect("nobody has said that it is quiet"));
+            assert_eq!(may_be_playing(story), None);
+        };
+        quiet(&story);
+        let mark = story.mark(10);
+        story.lists(&[listed(vec![listed_member("a", 7)])], mark);
+        story.writer.listed(at(1_000));
+        assert_eq!(may_be_playing(&story), None, "a list that says nothing new");
+        story.writer.lose(at(2_000));
+        story.writer.listed(at(3_000));
+        quiet(&story);
+        let mark = story.mark(20);
+        story.lists(&[listed(vec![listed_member("b", 8), listed_member("a", 7)])], mark);
+        quiet(&story);
+    }
+}

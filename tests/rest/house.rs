@@ -168,8 +168,8 @@ impl House {
     pub(crate) fn orders(&self, switch: usize) -> Vec<String> {
         let seen = self.switches[switch].commands().into_iter().map(|seen| seen.text.trim_end().to_owned());
         let quiet = ["auth ", "event ", "sendevent ", "api version", "exit"];
-        seen.filter(|text| !quiet.iter().any(|start| text.starts_with(start)) && !text.contains("json_list"))
-            .collect()
+        let looks = |text: &str| text.contains("json_list") || text.ends_with(" play_status");
+        seen.filter(|text| !quiet.iter().any(|start| text.starts_with(start)) && !looks(text)).collect()
     }
 }
 

@@ -96,6 +96,19 @@ async fn each_action_on_a_conference_says_what_came_of_it() {
 }
 
 #[tokio::test]
+async fn who_has_the_floor_keeps_it() {
+    let (house, ann, ben) = with_ann_and_ben().await;
+    let holder = if house.has("daily", &ann, Flag::Floor) { &ann } else { &ben };
+    assert!(house.has("daily", holder, Flag::Floor));
+    let before = sent(&house).len();
+    let result = act(&house, holder, ParticipantAction::Floor).await;
+    assert_eq!((result.outcome, result.problem), (Outcome::Already, None));
+    // FreeSWITCH would take it from him.
+    assert_eq!(sent(&house).split_off(before), Vec::<String>::new());
+    assert!(house.has("daily", holder, Flag::Floor));
+}
+
+#[tokio::test]
 async fn whoever_is_sent_to_another_conference_is_there_as_he_was() {
     let (house, ann, ben) = with_ann_and_ben().await;
     house.switch.join("weekly", Caller::new("Cid", "3")).unwrap();

@@ -2,7 +2,7 @@
 //!
 //! * `PUT /v2/accounts/{A}/conferences/{C}`: lock, unlock and what else is for a conference as a whole.
 //! * `PUT /v2/accounts/{A}/conferences/{C}/participants`: mute, unmute, deaf, undeaf (all but moderators),
-//!   kick (everyone), or whoever is selected.
+//!   kick (everyone), or whoever is selected; relate (two of them: `relate`).
 //! * `PUT /v2/accounts/{A}/conferences/{C}/participants/{P}`: for one.
 //!
 //! Which actions there are and what arguments they take is said by `crate::actions`.
@@ -16,6 +16,7 @@ use serde_json::{Map, Value, json};
 
 use super::ledger::{Carried, carry_out};
 use super::participants::{ALL, ONE as PARTICIPANT, one};
+use super::relate;
 use super::view::{Realtime, with_sequence};
 use super::whose::Found;
 use super::{Caller, Context};
@@ -59,8 +60,12 @@ async fn on_participants(
 ) -> Result<Response, ApiError> {
     let (name, args) = asked(&request, Scope::Participants)?;
     let action = Args::check(Scope::Participants, &name, &args, &context.places)?;
-    let (action, (selection, dry_run)) =
-        (action.participant(&name, "", &asker(&caller)?)?, participants_selection(&args));
+    let (selection, dry_run) = participants_selection(&args);
+    if name == relate::RELATE {
+        let relation = action.relation()?;
+        return relate::on_two(context, caller, request, relation, dry_run).await;
+    }
+    let action = action.participant(&name, "", &asker(&caller)?)?;
     if dry_run {
         let found = running(&context, &caller, &request).await?;
         let results = context.switchboard.would_be(&found.instances, &action, selection.as_ref());
@@ -167,7 +172,11 @@ impl From<Unfit> for ApiError {
 }
 
 /// The conference of the path, which must run.
-async fn running(context: &Context, caller: &Caller, request: &Request) -> Result<Found, ApiError> {
+pub(super) async fn running(
+    context: &Context,
+    caller: &Caller,
+    request: &Request,
+) -> Result<Found, ApiError> {
     let found = context.find(caller, request.param("C")?).await?;
     if found.instances.is_empty() { Err(context.not_running(&found.id)) } else { Ok(found) }
 }
@@ -179,7 +188,12 @@ fn carried(found: Found, action: &'static str, results: Vec<ActionResult>, is_si
 }
 
 /// The results, or for a single target that was not done, an error that says why.
-fn answer(found: &Found, action: &str, results: &[ActionResult], single: bool) -> Result<Response, ApiError> {
+pub(super) fn answer(
+    found: &Found,
+    action: &str,
+    results: &[ActionResult],
+    single: bool,
+) -> Result<Response, ApiError> {
     let decided = results.iter().any(|result| result.outcome.is_decided() && !is_whole_failure(result));
     let data = told(found, action, results);
     if let Some(first) = results.first()
@@ -197,7 +211,7 @@ fn is_whole_failure(result: &ActionResult) -> bool {
     result.participant_id.is_none() && result.problem.is_some()
 }
 
-fn told(found: &Found, action: &str, results: &[ActionResult]) -> Value {
+pub(super) fn told(found: &Found, action: &str, results: &[ActionResult]) -> Value {
     json!({
         "action": action,
         "conference_id": found.id,
@@ -212,6 +226,9 @@ fn view(result: &ActionResult) -> Value {
         "node": *result.node,
         "result": result.outcome.name(),
     });
+    if let Some(other) = result.other_participant {
+        view["other_participant"] = other.into();
+    }
     if let Some(problem) = &result.problem {
         view["reason"] = problem.to_string().into();
     }

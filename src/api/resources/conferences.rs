@@ -13,7 +13,7 @@ use serde_json::Value;
 use serde_json::value::RawValue;
 use tokio::sync::SemaphorePermit;
 
-use super::view::{Realtime, with_sequence};
+use super::view::{Playing, Realtime, with_sequence};
 use super::whose::Found;
 use super::{Caller, Context};
 use crate::api::{Access, ApiError, Items, Page, Query, Request, Response, Route, parse_data};
@@ -217,7 +217,9 @@ async fn get(context: Arc<Context>, caller: Caller, request: Request) -> Result<
     {
         return Ok(Response::not_modified(document.revision.as_str()));
     }
-    show(&context, &found, Response::ok)
+    // Nobody else knows it; where it does not run, or nothing was played, nobody is asked.
+    let playing = context.switchboard.playing(&found.instances).await;
+    show(&context, &found, Playing::Asked(playing), Response::ok)
 }
 
 async fn replace(context: Arc<Context>, caller: Caller, request: Request) -> Result<Response, ApiError> {
@@ -239,7 +241,7 @@ async fn delete(context: Arc<Context>, caller: Caller, request: Request) -> Resu
     let document = context.documents.delete(caller.account()?, request.param("C")?, &condition).await?;
     let found = context.documented(document.to_record());
     context.owners.orphan(caller.account()?, &found.instances, &context.registry);
-    show(&context, &found, Response::ok)
+    show(&context, &found, Playing::NotAsked, Response::ok)
 }
 
 fn condition(request: &Request) -> Condition {
@@ -251,17 +253,18 @@ fn answer(
     document: Document,
     response: impl FnOnce(&RawValue) -> Result<Response, ApiError>,
 ) -> Result<Response, ApiError> {
-    show(context, &context.documented(document.to_record()), response)
+    show(context, &context.documented(document.to_record()), Playing::NotAsked, response)
 }
 
 fn show(
     context: &Context,
     found: &Found,
+    playing: Playing,
     response: impl FnOnce(&RawValue) -> Result<Response, ApiError>,
 ) -> Result<Response, ApiError> {
     let now = Moment::now();
     let realtime = Realtime::of(&found.instances, now);
-    let response = response(&context.conference_view(found, &realtime, now)?)?;
+    let response = response(&context.conference_view(found, &realtime, &playing, now)?)?;
     let response = match &found.document {
         Some(document) => response.revision(document.revision.as_str()),
         None => response,

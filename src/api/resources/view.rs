@@ -11,7 +11,7 @@ use super::Context;
 use super::whose::Found;
 use crate::api::{ApiError, Response};
 use crate::config::Timestamps;
-use crate::model::{Flag, MemberState, Moment};
+use crate::model::{self, Flag, MemberState, Moment};
 use crate::registry::{Conference, Participant, Recording};
 
 /// From 1970 back to the year 0, in seconds: what Kazoo's times are counted from.
@@ -58,6 +58,14 @@ pub(super) struct Realtime {
     participants: Vec<Present>,
     /// `INSTANCE;N` for each instance: at least the changes up to N are shown.
     pub(super) sequence: String,
+}
+
+/// What is played to everybody in a conference.
+pub(super) enum Playing {
+    /// It is not shown: the switch would have to be asked.
+    NotAsked,
+    /// As far as that is known.
+    Asked(Option<model::Playing>),
 }
 
 /// Somebody in a conference, as of one moment.
@@ -190,6 +198,7 @@ impl Context {
         &self,
         found: &Found,
         realtime: &Realtime,
+        playing: &Playing,
         now: Moment,
     ) -> Result<Box<RawValue>, ApiError> {
         let mut view = base(found);
@@ -206,6 +215,12 @@ impl Context {
         });
         if realtime.is_stale {
             read_only["stale"] = true.into();
+        }
+        if let Playing::Asked(playing) = playing
+            && !found.instances.is_empty()
+        {
+            read_only["play_status"] =
+                playing.as_ref().map(|playing| json!({ "media": playing.media })).into();
         }
         if let Some(document) = &found.document {
             read_only["created"] = self.stored_time(document.created).into();

@@ -97,7 +97,10 @@ impl<P: Publish> Writer<P> {
 
     /// Everything that runs on the node has been listed and compared: what is known is true again.
     pub fn listed(&mut self, now: Moment) {
-        self.outage = None;
+        if self.outage.take().is_some() {
+            // Nobody has told what was played meanwhile.
+            self.rooms.values().for_each(|room| room.conference.count_play());
+        }
         let recovered = self.rooms_that(|room| room.conference.is_stale());
         for room in &recovered {
             room.conference.set_stale(false);

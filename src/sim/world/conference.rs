@@ -114,6 +114,7 @@ impl World {
             "count" | "list" | "json_list" | "xml_list" => self.list_one(key, word, args, out),
             "play" => self.play(key, args, out),
             "stop" => self.stop(key, args, out),
+            "play_status" => self.play_status(key, args, out),
             "say" | "saymember" => self.speak(key, word, args, out),
             "recording" => self.recording_command(key, args, out),
             "record" => self.recording_word(key, "start", args, out),
@@ -198,6 +199,7 @@ fn syntax(word: &str) -> String {
         "get-uuid" | "floor" => "<member_id|last>",
         "play" => "<file_path> [async|<member_id> [nomux]]",
         "stop" => "<[current|all|async|last]> [<member_id>]",
+        "play_status" => "[<member_id>]",
         "say" => "<text>",
         "saymember" => "<member_id> <text>",
         "recording" => "[start|stop|check|pause|resume] [<filename>|all]",
@@ -209,7 +211,9 @@ fn syntax(word: &str) -> String {
         "enter_sound" | "exit_sound" => "on|off|none|file <filename>",
         "pin" => "<pin#>",
         "get" => "<parameter-name>",
-        "set" => "<max_members|sound_prefix|caller_id_name|caller_id_number|endconf_grace_time> <value>",
+        "set" => {
+            "<max_members|sound_prefix|caller_id_name|caller_id_number|endconference_grace_time> <value>"
+        }
         "getvar" => "<varname>",
         "setvar" => "<varname> <value>",
         _ => "",

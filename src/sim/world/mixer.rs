@@ -133,7 +133,7 @@ impl World {
             self.past.taken_out.insert(member.call.clone());
         }
         let Some(room) = self.rooms.get_mut(&key) else { return };
-        room.relations.retain(|(a, b, _)| *a != member.id && *b != member.id);
+        room.relations.retain(|relation| relation.member != member.id);
         if member.endconf || room.members.is_empty() {
             self.end_room(key);
         }

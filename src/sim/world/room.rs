@@ -2,8 +2,8 @@
 //!
 //! Plain data and small questions; changing it and telling about it is done by the neighbours.
 
-use super::{Place, RoomKey};
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use super::{Place, RelationTruth, RoomKey};
+use std::collections::{BTreeMap, HashMap};
 
 /// A member of a conference.
 #[derive(Debug, Clone)]
@@ -102,8 +102,8 @@ pub(crate) struct Room {
     pub(crate) playing: Vec<Playback>,
     pub(crate) enter_sound: DoorSound,
     pub(crate) exit_sound: DoorSound,
-    /// Who may not hear or speak to whom: (member, other, `nospeak` or `nohear`).
-    pub(crate) relations: BTreeSet<(u32, u32, &'static str)>,
+    /// Who does not hear whom; lists show the newest first.
+    pub(crate) relations: Vec<RelationTruth>,
     pub(crate) tick_pending: bool,
     /// Ended: no command finds it, its last events are still to come.
     pub(crate) ended: bool,
@@ -165,7 +165,7 @@ impl Room {
             playing: Vec::new(),
             enter_sound: DoorSound { on: true, file: String::new() },
             exit_sound: DoorSound { on: true, file: String::new() },
-            relations: BTreeSet::new(),
+            relations: Vec::new(),
             tick_pending: false,
             ended: false,
         }

@@ -1,4 +1,4 @@
-//! Commands that act on a conference: lock, PIN, settings, variables, door sounds, relations.
+//! Commands that act on a conference: lock, PIN, settings, variables, door sounds.
 
 use super::conference::{Answer, Handled, Syntax, atoi, say};
 use super::{RoomKey, World};
@@ -51,8 +51,9 @@ impl World {
             "is_locked" => say!(out, "{}", if room.locked { "locked" } else { "" }),
             "uuid" => say!(out, "{}", room.uuid),
             "wait_mod" => {}
-            "sound_prefix" | "caller_id_name" | "caller_id_number" | "endconf_grace_time" => {
-                say!(out, "{}", room.settings.get(name).map_or("", String::as_str));
+            "sound_prefix" | "caller_id_name" | "caller_id_number" | "endconference_grace_time" => {
+                let unset = if name == "endconference_grace_time" { "0" } else { "" };
+                say!(out, "{}", room.settings.get(name).map_or(unset, String::as_str));
             }
             _ => return Err(Syntax),
         }
@@ -72,9 +73,10 @@ impl World {
                     Ok(max) => room.max_members = max,
                 }
             }
-            "sound_prefix" | "caller_id_name" | "caller_id_number" | "endconf_grace_time" => {
+            "sound_prefix" | "caller_id_name" | "caller_id_number" | "endconference_grace_time" => {
+                let unset = if *name == "endconference_grace_time" { "0" } else { "" };
                 let old = room.settings.insert((*name).to_owned(), (*value).to_owned());
-                say!(out, "{}", old.unwrap_or_default());
+                say!(out, "{}", old.as_deref().unwrap_or(unset));
             }
             _ => return Err(Syntax),
         }
@@ -141,52 +143,5 @@ impl World {
         };
         self.fire_room(key, ("conference_api.c", function, line), &action, &[]);
         Ok(())
-    }
-
-    /// Who does not hear or speak to whom. No event, whatever it does to the talking.
-    pub(crate) fn relate(&mut self, key: RoomKey, args: &[&str], out: &mut Answer) -> Handled {
-        let Some(room) = self.rooms.get_mut(&key) else { return Ok(()) };
-        let [members, others, rest @ ..] = args else {
-            for (a, b, what) in &room.relations {
-                let (speak, hear) =
-                    if *what == "nospeak" { ("NOSPEAK", "HEAR") } else { ("SPEAK", "NOHEAR") };
-                say!(out, "{a} -> {b} {speak} {hear}\n");
-            }
-            return Ok(());
-        };
-        let what = match rest.first().copied() {
-            Some("nospeak") => "nospeak",
-            Some("nohear") => "nohear",
-            Some("clear") | None => "clear",
-            Some(_) => return Err(Syntax),
-        };
-        for member in members.split(',').take(100) {
-            for other in others.split(',').take(100) {
-                self.relate_two(key, atoi(member), atoi(other), what, out);
-            }
-        }
-        Ok(())
-    }
-
-    fn relate_two(&mut self, key: RoomKey, a: i64, b: i64, what: &'static str, out: &mut Answer) {
-        let Some(room) = self.rooms.get_mut(&key) else { return };
-        let place = |id: i64| u32::try_from(id).ok().and_then(|id| Some((id, *room.by_id.get(&id)?)));
-        let (Some((id, at)), Some((other, _))) = (place(a), place(b)) else {
-            return say!(out, "-ERR relationship {a}->{b} not found.\n");
-        };
-        if what == "clear" {
-            let before = room.relations.len();
-            room.relations.retain(|(x, y, _)| (*x, *y) != (id, other));
-            match room.relations.len() < before {
-                true => say!(out, "+OK relationship {a}->{b} cleared.\n"),
-                false => say!(out, "-ERR relationship {a}->{b} not found.\n"),
-            }
-            return;
-        }
-        room.relations.insert((id, other, what));
-        if let Some(member) = room.members.get_mut(&at).filter(|_| what == "nospeak") {
-            member.talking = false;
-        }
-        say!(out, "+OK {a}->{b} {what} set\n");
     }
 }

@@ -82,6 +82,30 @@ impl World {
         Ok(())
     }
 
+    /// What is being played; of sound neither how far it is nor how long. What is played beside it (`async`) is
+    /// not told.
+    pub(crate) fn play_status(&self, key: RoomKey, args: &[&str], out: &mut Answer) -> Handled {
+        let place = match args.first() {
+            Some(selector) => match self.find_member(key, selector) {
+                Some((_, place)) => Some(place),
+                None => {
+                    say!(out, "-ERR Member: {selector} not found.\n");
+                    return Err(Syntax);
+                }
+            },
+            None => None,
+        };
+        let Some(room) = self.rooms.get(&key) else { return Ok(()) };
+        match room.playing.iter().find(|playback| playback.member == place && !playback.asynchronous) {
+            Some(playback) => {
+                let path = playback.file.split_once("://").map_or(&*playback.file, |(_, path)| path);
+                say!(out, "+OK 0/0 {path}\n");
+            }
+            None => say!(out, "-ERR Nothing is playing\n"),
+        }
+        Ok(())
+    }
+
     /// A file comes to its end, by itself or stopped.
     pub(crate) fn finish_playing(&mut self, key: RoomKey, playback: u64) {
         let (now, Some(room)) = (self.now, self.rooms.get_mut(&key)) else { return };

@@ -1,6 +1,6 @@
 //! The world as a test sees it: what a perfect observer would know of each conference.
 
-use super::World;
+use super::{RelationTruth, World};
 
 /// A conference as it is.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -17,12 +17,30 @@ pub struct RoomTruth {
     pub variables: Vec<(String, String)>,
     /// Its members in the order they joined; one that was kicked is there until its `del-member`.
     pub members: Vec<MemberTruth>,
+    /// Who does not hear whom, the oldest first.
+    pub relations: Vec<RelationTruth>,
 }
 
 impl RoomTruth {
     /// The member with that call id.
     pub fn member(&self, call: &str) -> Option<&MemberTruth> {
         self.members.iter().find(|m| m.call == call)
+    }
+
+    /// Whether the one call hears the other, as the mixer decides it (mod_conference.c, `conference_thread_run`).
+    pub fn hears(&self, listener: &str, speaker: &str) -> bool {
+        let (Some(listener), Some(speaker)) = (self.member(listener), self.member(speaker)) else {
+            return false;
+        };
+        let between = |a: &MemberTruth, b: &MemberTruth| {
+            self.relations.iter().find(|relation| (relation.member, relation.other) == (a.id, b.id))
+        };
+        listener.id != speaker.id
+            && listener.hear
+            && speaker.speak
+            && !speaker.hold
+            && between(listener, speaker).is_none_or(|relation| relation.hear)
+            && between(speaker, listener).is_none_or(|relation| relation.speak)
     }
 }
 
@@ -72,6 +90,7 @@ impl World {
             recordings: room.recordings.iter().map(|r| r.path.clone()).collect(),
             variables: room.variables.clone(),
             members: room.members.values().map(|m| self.member_truth(room, m)).collect(),
+            relations: room.relations.clone(),
         };
         self.rooms.values().filter(|room| !room.ended).map(view).collect()
     }
