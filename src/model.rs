@@ -5,12 +5,14 @@ mod account;
 mod action;
 mod event;
 mod listing;
+mod notice;
 mod state;
 
 pub use account::AccountTag;
 pub use action::{ActionResult, ConferenceAction, Outcome, ParticipantAction, Problem, Selection, Setting};
 pub use event::{ConferenceEvent, EventKind, MemberFacts};
 pub use listing::{ListedConference, ListedMember};
+pub use notice::{DialProgress, Notice, NoticeKind};
 pub use state::{Flag, MemberState};
 
 /// What time it is, on both clocks: one to tell people, one to measure with.

@@ -17,6 +17,7 @@
 //! Invariant: nothing is called done because it was asked for, or because FreeSWITCH said `+OK`.
 
 mod command;
+mod dial;
 mod effect;
 mod many;
 mod reply;
@@ -36,6 +37,7 @@ use crate::model::{ActionResult, ConferenceAction, Outcome, ParticipantAction, P
 use crate::node::{CommandError, Node, conference_word};
 use crate::registry::{Conference, Participant, Registry};
 
+pub use dial::{Destination, Dialled, Dials, Reserved};
 pub use reply::{Line, Verdict, read_lines, verdict};
 
 use command::{Named, meaning, named, stopped, words};

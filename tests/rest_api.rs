@@ -12,6 +12,8 @@ mod audit;
 mod client;
 #[path = "rest/databases.rs"]
 mod databases;
+#[path = "rest/dial.rs"]
+mod dial;
 #[path = "rest/documents.rs"]
 mod documents;
 #[path = "rest/envelope.rs"]

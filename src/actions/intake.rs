@@ -50,8 +50,12 @@ impl<'a> Args<'a> {
         Ok(Self { args, places })
     }
 
+    pub(super) fn get(&self, key: &str) -> Option<&'a Value> {
+        self.args.get(key)
+    }
+
     fn text(&self, key: &str) -> &'a str {
-        self.args.get(key).and_then(Value::as_str).unwrap_or_default()
+        self.get(key).and_then(Value::as_str).unwrap_or_default()
     }
 
     fn level(&self) -> i64 {
@@ -148,7 +152,7 @@ fn unknown(scope: Scope, name: &str) -> Unfit {
     Unfit::Unknown { name: name.to_owned(), known }
 }
 
-fn invalid(key: &str, text: &str, refused: &Refused) -> Unfit {
+pub(super) fn invalid(key: &str, text: &str, refused: &Refused) -> Unfit {
     let error = FieldError::new(format!("Value {refused}")).value(&Value::from(text));
     Unfit::Invalid(FieldErrors::one(key, "allowed", error))
 }

@@ -5,7 +5,14 @@
 //! (switch_channel.c, `switch_channel_expand_variables`): `${system(...)}` runs a program. So each type here
 //! lists what may be in it, and refuses the rest.
 
+mod dial;
+
 use std::fmt;
+
+pub use dial::{
+    CallerName, CallerNumber, DialString, Endpoint, Profile, RoomName, SipUri, Telephone, Template,
+    account_word,
+};
 
 /// Why a text is refused.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -25,6 +32,12 @@ pub enum Refused {
     /// A path or a scheme that the configuration does not name.
     #[error("is not within media.roots and has no scheme of media.schemes")]
     NotConfigured,
+    /// Neither a SIP URI nor a telephone number.
+    #[error("must be sip:USER@HOST, sips:USER@HOST or a telephone number")]
+    NotAnEndpoint,
+    /// A telephone number, and nobody said how one is called.
+    #[error("is a telephone number, and the configuration has no dial.number to call one")]
+    NoNumbers,
 }
 
 /// Where media are.
@@ -167,6 +180,8 @@ macro_rules! shown {
     )* };
 }
 
+use shown;
+
 shown!(Media, Speech, Digits, Word);
 
 #[cfg(test)]
@@ -214,7 +229,7 @@ mod tests {
     }
 
     /// What others have put into such fields, and what FreeSWITCH would read in it.
-    const HOSTILE: [&str; 24] = [
+    pub(super) const HOSTILE: [&str; 24] = [
         "${system(touch /tmp/x)}",
         "$${domain}",
         "a\r\n\r\nexit",

@@ -15,6 +15,7 @@ use super::fences::{Fences, Heard, SUBCLASS};
 use super::figures::Figures;
 use super::follow::{Compare, Follower};
 use super::inquiry::ListError;
+use super::jobs::{Job, Jobs};
 use super::keep::keep_commands;
 use super::lister::Lister;
 use super::look::Look;
@@ -94,6 +95,7 @@ pub(super) struct Shared {
     pub(super) outside: Arc<dyn Outside>,
     pub(super) commands: Commands,
     pub(super) fences: Fences,
+    pub(super) jobs: Arc<Jobs>,
     pub(super) look: Look,
     /// Lists for the follower to compare with.
     pub(super) compare: mpsc::Sender<Compare>,
@@ -184,6 +186,7 @@ impl Node {
             settings,
             commands,
             fences,
+            jobs: Arc::default(),
             outside,
             look: Look::default(),
             compare,
@@ -241,6 +244,19 @@ impl Node {
     /// [`CommandError`] says whether it may have been executed.
     pub async fn api(&self, line: &str) -> Result<Reply, CommandError> {
         self.send(Command::api(line)?).await
+    }
+
+    /// Waits for a job from now on, before it is [begun](Self::begin_job).
+    pub fn watch_job(&self, id: &str) -> Job {
+        self.shared.jobs.watch(id)
+    }
+
+    /// Has an `api` command executed beside all others, as a `bgapi` job; the reply says only that it was begun.
+    ///
+    /// # Errors
+    /// As [`Node::api`].
+    pub async fn begin_job(&self, line: &str, job: &Job) -> Result<Reply, CommandError> {
+        self.send(Command::with_headers(&format!("bgapi {line}"), &[("Job-UUID", job.id())])?).await
     }
 
     async fn send(&self, command: Command) -> Result<Reply, CommandError> {
