@@ -34,6 +34,8 @@ pub use people::Rejected;
 pub use truth::{MemberTruth, RoomTruth};
 
 pub(crate) use call::{Call, channel_lines};
+#[cfg(test)]
+pub(crate) use conference::split_words;
 pub(crate) use originate::Originating;
 pub(crate) use room::{Member, Playback, Recording, Room};
 

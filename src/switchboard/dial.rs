@@ -12,6 +12,8 @@
 //!
 //! Invariant: a call is called answered only if FreeSWITCH has said so.
 
+mod line;
+
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -22,14 +24,14 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::Switchboard;
-use crate::actions::words::{Profile, RoomName, Word};
-use crate::actions::{Callee, DialOrder, JoinFlag};
+use crate::actions::{Callee, DialOrder};
 use crate::hub::Hub;
 use crate::model::{ActionResult, DialProgress, Moment, Notice, NoticeKind, Outcome, Problem};
-use crate::node::{CommandError, Job, JobNews, Node, RINGING, RINGING_ID};
+use crate::node::{CommandError, Job, JobNews, Node};
 
-/// What mod_conference takes as the argument of `conference`, in bytes.
-const MOST_DATA: usize = 512;
+pub use line::Destination;
+
+use line::line;
 
 /// What the end of a job looks like that has never been told.
 const NOT_SEEN: &str = "its result was not seen, and the call is gone";
@@ -46,19 +48,6 @@ pub struct Dials {
 
 /// Places for calls, taken before anything is asked of a switch.
 pub struct Reserved(Vec<OwnedSemaphorePermit>);
-
-/// To which conference people are called, in which role.
-#[derive(Debug, Clone)]
-pub struct Destination {
-    /// Its name on the switch.
-    pub room: RoomName,
-    /// The profile that it begins with if it does not run.
-    pub profile: Profile,
-    /// Whose it is then.
-    pub account: Word,
-    /// The id by which it is told of.
-    pub conference_id: Arc<str>,
-}
 
 /// What came of the beginning of a call.
 #[derive(Debug, Clone)]
@@ -116,7 +105,8 @@ impl Switchboard {
         let calls = order.callees.iter().zip(places).map(|(callee, place)| async move {
             let call = Call::new(node, &self.hub, to, callee);
             let job = node.watch_job(&call.id);
-            let (outcome, problem) = begin(node, &call, &job, &line(to, order, callee, &call)).await;
+            let (outcome, problem) =
+                begin(node, &call, &job, &line(to, order, callee, (&call.id, &call.call_id))).await;
             let dialled = call.dialled(outcome, problem);
             if outcome != Outcome::Failed {
                 let until = Duration::from_secs(order.timeout_s.into()) + dials.beyond;
@@ -257,39 +247,6 @@ async fn asked_about(call: &Call) -> DialProgress {
     }
 }
 
-/// The command: variables, whom to call, where to.
-///
-/// `^^;` parts the variables by `;`, so that commas stay what they are for `event` (switch_event.c,
-/// `switch_event_create_brackets`). A call that rings executes `execute_on_ring`, one that brings early media
-/// instead `execute_on_pre_answer` (switch_channel.c); `event` fires an event of what stands behind it
-/// (mod_dptools.c, `event_function`). A conference that begins by the call takes its `confvar_` variables
-/// (mod_conference.c). Neither lock nor PIN stops somebody who is called.
-fn line(to: &Destination, order: &DialOrder, callee: &Callee, call: &Call) -> String {
-    let (id, call_id, account) = (&call.id, &call.call_id, &to.account);
-    let name = order.caller_name.as_ref().map(|name| format!("origination_caller_id_name='{name}';"));
-    let number = order.caller_number.as_ref().map(|number| format!("origination_caller_id_number={number};"));
-    let event = format!("event:Event-Name=CUSTOM,Event-Subclass={RINGING},{RINGING_ID}={id}");
-    format!(
-        "originate {{^^;origination_uuid={call_id};{}{}ignore_early_media=true;originate_timeout={};\
-         conference_enforce_security=false;confvar_account_id={account};account_id={account};\
-         presence_data_cols=account_id;execute_on_ring={event};execute_on_pre_answer={event}}}{} &conference({})",
-        name.unwrap_or_default(),
-        number.unwrap_or_default(),
-        order.timeout_s,
-        callee.target,
-        data(to, &order.flags),
-    )
-}
-
-/// What the application `conference` is told: `NAME@PROFILE+flags{a|b}`.
-fn data(to: &Destination, flags: &[JoinFlag]) -> String {
-    let flags = flags.iter().map(|flag| flag.word()).collect::<Vec<_>>().join("|");
-    let flags = if flags.is_empty() { flags } else { format!("+flags{{{flags}}}") };
-    let data = format!("{}@{}{flags}", to.room, to.profile);
-    debug_assert!(data.len() < MOST_DATA, "the longest words fit");
-    data
-}
-
 /// A random identifier (RFC 9562, version 4), as FreeSWITCH writes its own.
 fn uuid() -> String {
     let random = rand::random::<u128>();
@@ -310,32 +267,6 @@ mod tests {
         assert_eq!(parts, [8, 4, 4, 4, 12]);
         assert_eq!(one.as_bytes()[14], b'4');
         assert!(b"89ab".contains(&one.as_bytes()[19]), "{one}");
-    }
-
-    #[test]
-    fn the_longest_words_fit_what_the_application_takes() {
-        let to = Destination {
-            room: RoomName::new(&"r".repeat(256)).unwrap(),
-            profile: Profile::new(&"p".repeat(64)).unwrap(),
-            account: Word::new("a").unwrap(),
-            conference_id: "r".into(),
-        };
-        let all = [
-            JoinFlag::Mute,
-            JoinFlag::Deaf,
-            JoinFlag::DistributeDtmf,
-            JoinFlag::Moderator,
-            JoinFlag::NoMusic,
-            JoinFlag::Ghost,
-            JoinFlag::JoinOnly,
-            JoinFlag::VideoMute,
-        ];
-        let data = data(&to, &all);
-        assert!(
-            data.ends_with("+flags{mute|deaf|dist-dtmf|moderator|nomoh|ghost|join-only|vmute}"),
-            "{data}"
-        );
-        assert!(data.len() < MOST_DATA, "{}", data.len());
     }
 
     #[test]

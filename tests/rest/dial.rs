@@ -109,6 +109,10 @@ async fn somebody_who_is_called_rings_answers_and_is_in_the_conference() {
     office.house.told().await;
     let there = office.owner.get(&format!("conferences/{}/participants", office.room)).await.ok();
     assert_eq!(column(&there, "call_id"), [result["call_id"].clone()]);
+    assert_eq!(
+        (&there[0]["caller_id_name"], &there[0]["caller_id_number"]),
+        (&json!("sip:ann@example.com"), &json!("ann"))
+    );
     assert_eq!((&there[0]["speak"], &there[0]["is_moderator"]), (&json!(false), &json!(true)));
     // It began by the call and tells by itself whose it is.
     let began = office.house.daemon.context().registry.conference(&office.room)[0].clone();
@@ -158,8 +162,8 @@ async fn what_is_sent_is_one_line_with_the_meaning_that_was_asked_for() {
     let event = format!("event:Event-Name=CUSTOM,Event-Subclass=convened::dial,Dial-ID={id}");
     let line = format!(
         "bgapi originate {{^^;origination_uuid={call};origination_caller_id_name='Zoë (Board)';\
-         origination_caller_id_number=+4930;ignore_early_media=true;originate_timeout=7;\
-         conference_enforce_security=false;confvar_account_id={ACCOUNT};account_id={ACCOUNT};\
+         origination_caller_id_number=+4930;origination_callee_id_name=sip:ann@example.com:5080;\
+         ignore_early_media=true;originate_timeout=7;conference_enforce_security=false;confvar_account_id={ACCOUNT};account_id={ACCOUNT};\
          presence_data_cols=account_id;execute_on_ring={event};execute_on_pre_answer={event}}}\
          sofia/internal/sip:ann@example.com:5080 &conference({}@wide+flags{{dist-dtmf|ghost}})\nJob-UUID: {id}",
         office.room

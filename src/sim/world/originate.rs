@@ -115,7 +115,8 @@ impl World {
         let there = parsed.target.rsplit('/').next().unwrap_or(parsed.target);
         let there = there.split_once(':').map_or(there, |(_, rest)| rest);
         let user = there.split('@').next().unwrap_or(there).to_owned();
-        let caller = Caller::new("Outbound Call", &user).outbound().dialling(&user);
+        let name = parsed.variable("origination_callee_id_name").unwrap_or("Outbound Call");
+        let caller = Caller::new(name, &user).outbound().dialling(&user);
         let mut channel = channel_lines(&caller, uuid, self.now);
         let leg = format!("sofia/internal/{there}");
         channel.set("Channel-Name", &leg);
