@@ -14,6 +14,8 @@ mod client;
 mod databases;
 #[path = "rest/dial.rs"]
 mod dial;
+#[path = "rest/dial_line.rs"]
+mod dial_line;
 #[path = "rest/documents.rs"]
 mod documents;
 #[path = "rest/envelope.rs"]

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use convened::config::Config;
 use convened::model::{AccountTag, DialProgress, Notice, NoticeKind};
+use convened::registry::NodeCondition;
 use convened::sim::switch::Which;
 use convened::sim::world::{Caller, Fate};
 use http::{Method, StatusCode};
@@ -11,7 +12,6 @@ use serde_json::{Value, json};
 use tokio::sync::broadcast::Receiver;
 use tokio::time::timeout;
 
-use crate::arguments::HOSTILE;
 use crate::client::{Answer, PATIENCE, Rest, column, text};
 use crate::house::{ACCOUNT, House};
 
@@ -19,15 +19,15 @@ use crate::house::{ACCOUNT, House};
 const MOMENT: u64 = 40_000;
 
 /// Who listens to notices, and a document.
-struct Office {
-    house: House,
+pub(crate) struct Office {
+    pub(crate) house: House,
     owner: Rest,
-    room: String,
+    pub(crate) room: String,
     told: Receiver<Arc<Notice>>,
 }
 
 impl Office {
-    async fn open() -> Self {
+    pub(crate) async fn open() -> Self {
         Self::with(|config| config.dial.number = Some("sofia/gateway/carrier/{number}".into())).await
     }
 
@@ -43,11 +43,11 @@ impl Office {
         self.house.switch().world(|world, _| world.destine(part, fate));
     }
 
-    async fn dial(&self, data: Value) -> Answer {
+    pub(crate) async fn dial(&self, data: Value) -> Answer {
         self.dial_into(&self.room, data).await
     }
 
-    async fn dial_into(&self, room: &str, data: Value) -> Answer {
+    pub(crate) async fn dial_into(&self, room: &str, data: Value) -> Answer {
         self.owner.put(&format!("conferences/{room}"), json!({ "action": "dial", "data": data })).await
     }
 
@@ -65,7 +65,7 @@ impl Office {
     }
 
     /// The commands that make calls.
-    fn sent(&self) -> Vec<String> {
+    pub(crate) fn sent(&self) -> Vec<String> {
         let all = self.house.switch().commands().into_iter().map(|seen| seen.text);
         all.filter(|text| text.contains("originate")).collect()
     }
@@ -76,7 +76,7 @@ fn names(story: &[Arc<Notice>]) -> Vec<&'static str> {
 }
 
 /// `data` of a 202.
-fn accepted(answer: &Answer) -> Value {
+pub(crate) fn accepted(answer: &Answer) -> Value {
     assert_eq!(answer.status, StatusCode::ACCEPTED, "{}", answer.text());
     answer.data()
 }
@@ -148,81 +148,6 @@ async fn each_call_is_told_by_itself_with_the_cause_that_the_switch_says() {
         assert_eq!(reason(&story[story.len() - 1]), why, "{endpoint}");
     }
     assert!(office.house.switch().truth().is_empty(), "nobody came");
-}
-
-#[tokio::test]
-async fn what_is_sent_is_one_line_with_the_meaning_that_was_asked_for() {
-    let office = Office::open().await;
-    let asked = json!({
-        "endpoints": ["sip:ann@Example.com:5080"], "caller_id_name": "Zoë (Board)", "caller_id_number": "+4930",
-        "participant_flags": ["distribute_dtmf", "ghost"], "timeout": 7, "target_call_id": "x;y",
-    });
-    let result = accepted(&office.dial(asked).await)["results"][0].clone();
-    let (id, call) = (text(&result["id"]), text(&result["call_id"]));
-    let event = format!("event:Event-Name=CUSTOM,Event-Subclass=convened::dial,Dial-ID={id}");
-    let line = format!(
-        "bgapi originate {{^^;origination_uuid={call};origination_caller_id_name='Zoë (Board)';\
-         origination_caller_id_number=+4930;origination_callee_id_name=sip:ann@example.com:5080;\
-         ignore_early_media=true;originate_timeout=7;conference_enforce_security=false;confvar_account_id={ACCOUNT};account_id={ACCOUNT};\
-         presence_data_cols=account_id;execute_on_ring={event};execute_on_pre_answer={event}}}\
-         sofia/internal/sip:ann@example.com:5080 &conference({}@wide+flags{{dist-dtmf|ghost}})\nJob-UUID: {id}",
-        office.room
-    );
-    assert_eq!(office.sent(), [line]);
-    let plain = json!({ "endpoints": ["+4930123"], "profile_name": "other" });
-    accepted(&office.dial(plain).await);
-    let last = office.sent()[1].clone();
-    let end = format!("}}sofia/gateway/carrier/+4930123 &conference({}@other)\nJob-UUID: ", office.room);
-    assert!(last.contains(&end) && !last.contains("caller_id"), "{last}");
-}
-
-#[tokio::test]
-async fn nothing_hostile_reaches_a_switch() {
-    let office = Office::open().await;
-    let more =
-        ["a,b", "a=b", "a:_:b", "x}sofia/internal/y", "1 &park()", "a)b", "a+flags{moderator}", "^^,a"];
-    for text in HOSTILE.into_iter().chain(more) {
-        for data in [
-            json!({ "endpoints": [text] }),
-            json!({ "endpoints": [format!("sip:{text}@example.com")] }),
-            json!({ "endpoints": [format!("sip:ann@{text}")] }),
-            json!({ "endpoints": ["sip:ann@example.com", text] }),
-            json!({ "endpoints": ["1"], "caller_id_number": text }),
-            json!({ "endpoints": ["1"], "participant_flags": [text] }),
-        ] {
-            office.dial(data).await.refused(400, "validation_error");
-        }
-    }
-    // Of a name more is allowed, and nothing that ends its quotes or its variable.
-    for text in HOSTILE.into_iter().filter(|text| *text != "../../etc/passwd") {
-        office
-            .dial(json!({ "endpoints": ["1"], "caller_id_name": text }))
-            .await
-            .refused(400, "validation_error");
-    }
-    assert_eq!(office.sent(), Vec::<String>::new());
-    // What cannot be a profile is passed over; it is not sent either.
-    for text in HOSTILE {
-        accepted(&office.dial(json!({ "endpoints": ["1"], "profile_name": text })).await);
-    }
-    for line in office.sent() {
-        assert!(line.contains(&format!("/1 &conference({}@wide)\nJob-UUID: ", office.room)), "{line}");
-        assert_eq!(line.lines().count(), 2, "{line}");
-    }
-}
-
-#[tokio::test]
-async fn a_room_whose_name_cannot_be_said_is_not_dialled() {
-    let office = Office::open().await;
-    for room in ["a+b", "a(b", "a,b", "a:b", "a{b"] {
-        let caller = Caller::new("Ann", "1").variable("confvar_account_id", ACCOUNT);
-        office.house.enter(room, caller).await;
-        let path = room.replace('{', "%7B");
-        let refused =
-            office.dial_into(&path, json!({ "endpoints": ["1"] })).await.refused(502, "switch_error");
-        assert_eq!(refused["reply"], "unaddressable", "{room}");
-    }
-    assert_eq!(office.sent(), Vec::<String>::new());
 }
 
 #[tokio::test]
@@ -382,4 +307,30 @@ async fn a_stop_waits_for_no_call() {
     office.destine("carrier/", Fate::rings_on(MOMENT));
     accepted(&office.dial(json!({ "endpoints": ["1"], "timeout": 600 })).await);
     timeout(PATIENCE, office.house.daemon.stop()).await.expect("it stops");
+}
+
+#[tokio::test]
+async fn as_long_as_it_may_run_on_a_node_that_is_lost_it_is_not_begun_elsewhere() {
+    let house = House::with(2, |config| config.node[1].stale_after_s = 0).await;
+    let owner = house.owner().await;
+    let (lost, there) =
+        (owner.create(json!({ "name": "A" })).await, owner.create(json!({ "name": "B" })).await);
+    house.switches[1].join(&lost, Caller::new("Ben", "2")).expect("let in");
+    house.told().await;
+    house.switches[1].stop_listening().await;
+    house.switches[1].cut(Which::All);
+    house.condition("fs2", NodeCondition::Stale).await;
+    let dial = json!({ "action": "dial", "endpoints": ["sip:ann@example.com"] });
+    for (room, why) in [(&lost, "stale"), (&there, "not_known")] {
+        let refused = owner.put(&format!("conferences/{room}"), dial.clone()).await;
+        assert_eq!(refused.refused(503, "switch_unavailable")["reason"], why);
+    }
+    // Where one of two is known to run it is joined.
+    house.switches[0].join(&lost, Caller::new("Ann", "1")).expect("let in");
+    let joined = || house.daemon.context().registry.conference(&lost).len() == 2;
+    while !joined() {
+        crate::client::look_again().await;
+    }
+    let answer = owner.put(&format!("conferences/{lost}"), dial).await;
+    assert_eq!(column(&accepted(&answer)["results"], "node"), ["fs1"]);
 }

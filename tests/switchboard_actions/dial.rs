@@ -115,9 +115,12 @@ async fn a_connection_that_is_made_again_in_time_loses_nothing() {
 async fn a_switch_that_tells_nothing_of_jobs_is_followed_all_the_same() {
     let house = {
         let switch = switch().await;
-        switch.answer_instead("BACKGROUND_JOB", "-ERR permission denied");
+        for _ in 0..100 {
+            switch.answer_instead("BACKGROUND_JOB", "-ERR permission denied");
+        }
         House::with(switch, |_| ())
     };
     house.followed().await;
-    assert!(house.node.status().events_connected);
+    let status = house.node.status();
+    assert_eq!((status.events_connected, status.connections), (true, 1));
 }
