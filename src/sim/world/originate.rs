@@ -163,7 +163,7 @@ impl World {
         for (name, value) in pairs().filter(|(name, _)| *name != "Event-Subclass") {
             lines.push(name, value);
         }
-        lines.append(&call.channel);
+        lines.append(&ringing(call, self.now));
         super::fire::variables(&mut lines, call);
         self.out.push(Event { sequence, name: "CUSTOM".to_owned(), subclass, headers: lines, body: None });
     }
@@ -189,6 +189,33 @@ impl World {
             self.hang_up(uuid, "NORMAL_CLEARING");
         }
     }
+}
+
+/// The channel's headers as long as nobody has answered: no codecs, and the caller is still who calls.
+fn ringing(call: &Call, now: u64) -> Lines {
+    let mut channel = call.channel.clone();
+    for codec in ["Read-Codec-Name", "Read-Codec-Rate", "Read-Codec-Bit-Rate"] {
+        channel.remove(&format!("Channel-{codec}"));
+        channel.remove(&format!("Channel-{}", codec.replacen("Read", "Write", 1)));
+    }
+    channel.remove("Caller-Dialplan");
+    channel.set("Channel-State", "CS_CONSUME_MEDIA");
+    channel.set("Channel-State-Number", "7");
+    channel.set("Channel-HIT-Dialplan", "false");
+    for (part, variable) in
+        [("Name", "origination_caller_id_name"), ("Number", "origination_caller_id_number")]
+    {
+        let shown = call.text_variable(variable).unwrap_or_default();
+        channel.set(&format!("Caller-Caller-ID-{part}"), &shown);
+        channel.set(&format!("Caller-Orig-Caller-ID-{part}"), &shown);
+    }
+    channel.set("Caller-ANI", call.text_variable("origination_caller_id_number").unwrap_or_default());
+    channel.set_after("Caller-Callee-ID-Number", "Caller-Network-Addr", "127.0.0.1");
+    channel.set("Caller-Source", "src/switch_ivr_originate.c");
+    channel.set("Caller-Context", "default");
+    channel.set("Caller-Channel-Answered-Time", "0");
+    channel.set("Caller-Channel-Progress-Time", now.to_string());
+    channel
 }
 
 /// What an `originate` answers that leads nowhere.
