@@ -11,7 +11,6 @@ use std::fmt;
 
 pub use dial::{
     CallerName, CallerNumber, DialString, Endpoint, Profile, RoomName, SipUri, Telephone, Template,
-    account_word,
 };
 
 /// Why a text is refused.

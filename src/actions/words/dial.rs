@@ -8,7 +8,7 @@
 
 use std::fmt;
 
-use super::{Refused, Word, check, shown};
+use super::{Refused, check, shown};
 
 /// The longest user part, or host, of a SIP URI.
 const LONGEST_PART: usize = 128;
@@ -256,17 +256,6 @@ impl fmt::Display for Endpoint {
 
 shown!(SipUri, Telephone, CallerName, CallerNumber, Profile, RoomName, DialString);
 
-/// An account as the value of a variable: its characters are those of a word.
-///
-/// # Errors
-/// [`Refused`], for what is no account's name.
-pub fn account_word(account: &str) -> Result<Word, Refused> {
-    match account.chars().find(|c| matches!(c, '+' | '/' | '@')) {
-        Some(c) => Err(Refused::Character(c)),
-        None => Word::new(account),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
@@ -368,7 +357,6 @@ mod tests {
             assert!(CallerNumber::new(hostile).is_err(), "{hostile:?}");
             assert!(Profile::new(hostile).is_err(), "{hostile:?}");
             assert!(RoomName::new(hostile).is_err(), "{hostile:?}");
-            assert!(account_word(hostile).is_err(), "{hostile:?}");
             assert!(CallerName::new(hostile).is_err(), "{hostile:?}");
         }
         for plain in ["Ann", "Zoë Müller-Lüdenscheidt", "Conference (Berlin) No. 7", "日本"] {

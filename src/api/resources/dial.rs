@@ -12,7 +12,7 @@ use super::actions::refusal;
 use super::ledger::{Carried, carry_out};
 use super::whose::Found;
 use super::{Caller, Context};
-use crate::actions::words::{Profile, RoomName, account_word};
+use crate::actions::words::{Profile, RoomName, Word};
 use crate::actions::{Args, DialOrder, Scope};
 use crate::api::{ApiError, Request, Response};
 use crate::model::{ActionResult, Outcome, Problem};
@@ -81,7 +81,7 @@ fn destination(
     Ok(Destination {
         room: RoomName::new(&found.id).map_err(unaddressable)?,
         profile: order.profile.clone().or_else(|| profile_of(found)).unwrap_or_default(),
-        account: account_word(caller.account()?.as_str()).map_err(unaddressable)?,
+        account: Word::new(caller.account()?.as_str()).map_err(unaddressable)?,
         conference_id: found.id.as_str().into(),
     })
 }
