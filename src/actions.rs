@@ -11,9 +11,11 @@
 //!
 //! Architecture Invariant: no text of a client reaches a switch but as one of these types.
 
+mod dial;
 mod intake;
 mod schema;
 pub mod words;
 
+pub use dial::{Callee, DialOrder, Dialling, JoinFlag};
 pub use intake::{Args, Asker, Unfit, participants_selection};
 pub use schema::{Scope, names, schema};

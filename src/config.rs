@@ -11,6 +11,7 @@
 //! number; only an environment variable, which has no type, takes the type of its key.
 
 mod check;
+mod dial;
 mod environment;
 mod error;
 mod network;
@@ -26,6 +27,7 @@ use ::config::{ConfigBuilder, File, FileFormat};
 use serde::Deserialize;
 
 pub use crate::secret::Secret;
+pub use dial::Dial;
 pub use environment::Environment;
 pub use error::{ConfigError, Problem};
 pub use network::{InvalidNetwork, Network};
@@ -50,6 +52,8 @@ pub struct Config {
     pub conference: Conference,
     /// What may be played in conferences.
     pub media: Media,
+    /// How phones are called into conferences.
+    pub dial: Dial,
     /// The FreeSWITCH nodes to follow, in the order of the file.
     pub node: Vec<Node>,
     /// Limits of the Event Socket decoder, for all nodes.

@@ -3,6 +3,8 @@
 //! A bounded ring: a listener that falls behind loses the oldest changes and is told how many
 //! ([`tokio::sync::broadcast::error::RecvError::Lagged`]); nobody waits for him. Whoever missed something
 //! reads the registry again.
+//!
+//! Beside them go [`Notice`]s, which are no changes of anything that could be read again.
 
 mod watch;
 
@@ -10,6 +12,7 @@ use std::sync::Arc;
 
 use tokio::sync::broadcast;
 
+use crate::model::Notice;
 use crate::registry::{Change, Publish};
 
 pub use watch::Watch;
@@ -17,17 +20,21 @@ use watch::Watchers;
 
 /// Changes kept for listeners that are not up to date.
 const RING: usize = 16_384;
+/// Notices likewise.
+const NOTICES: usize = 4_096;
 
 /// Hands changes to listeners. Cheap to clone.
 #[derive(Debug, Clone)]
 pub struct Hub {
     changes: broadcast::Sender<Arc<Change>>,
     watchers: Arc<Watchers>,
+    notices: broadcast::Sender<Arc<Notice>>,
 }
 
 impl Default for Hub {
     fn default() -> Self {
-        Self { changes: broadcast::Sender::new(RING), watchers: Arc::default() }
+        let (changes, notices) = (broadcast::Sender::new(RING), broadcast::Sender::new(NOTICES));
+        Self { changes, watchers: Arc::default(), notices }
     }
 }
 
@@ -41,6 +48,17 @@ impl Hub {
     #[must_use]
     pub fn watch(&self, instance: &Arc<str>) -> Watch {
         self.watchers.clone().add(instance.clone())
+    }
+
+    /// Listens to notices from now on.
+    pub fn listen_to_notices(&self) -> broadcast::Receiver<Arc<Notice>> {
+        self.notices.subscribe()
+    }
+
+    /// Tells everybody who listens to notices.
+    pub fn notify(&self, notice: Notice) {
+        // That nobody listens is no error.
+        let _ = self.notices.send(Arc::new(notice));
     }
 }
 

@@ -5,6 +5,7 @@ mod account;
 mod action;
 mod event;
 mod listing;
+mod notice;
 mod playing;
 mod relation;
 mod state;
@@ -15,6 +16,7 @@ pub use action::{
 };
 pub use event::{ConferenceEvent, EventKind, Extra, MemberFacts};
 pub use listing::{ListedConference, ListedMember, ListedRecording};
+pub use notice::{DialProgress, Notice, NoticeKind};
 pub use playing::Playing;
 pub use relation::{Relation, Relationship};
 pub use state::{Flag, MemberState};

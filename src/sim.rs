@@ -32,3 +32,9 @@ pub mod subscription;
 pub mod switch;
 pub mod text;
 pub mod world;
+
+/// The words of a line as FreeSWITCH splits them, for tests of what is sent.
+#[cfg(test)]
+pub(crate) fn words_of(line: &str) -> Vec<String> {
+    world::split_words(line, 25)
+}

@@ -17,9 +17,11 @@
 //! Invariant: nothing is called done because it was asked for, or because FreeSWITCH said `+OK`.
 
 mod command;
+mod dial;
 mod effect;
 mod floor;
 mod many;
+mod moving;
 mod playing;
 mod recording;
 mod relate;
@@ -34,14 +36,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::future::join_all;
-use tokio::sync::broadcast::Receiver;
-use tokio::sync::broadcast::error::RecvError;
 
 use crate::hub::Hub;
 use crate::model::{ActionResult, ConferenceAction, Outcome, ParticipantAction, Problem, Selection};
 use crate::node::{CommandError, Node, conference_word};
-use crate::registry::{Change, Conference, Participant, Registry};
+use crate::registry::{Conference, Participant, Registry};
 
+pub use dial::{Destination, Dialled, Dials, Reserved};
 pub use relate::Related;
 pub use reply::{Line, Verdict, read_lines, verdict};
 
@@ -311,44 +312,6 @@ impl Switchboard {
                 Verdict::Refused(words) => return Err(Problem::Refused(words)),
             }
         }
-    }
-
-    /// Who was sent to another conference is in it, as he was: FreeSWITCH lets him hear and speak there.
-    async fn moved(
-        &self,
-        conference: &Arc<Conference>,
-        participant: &Arc<Participant>,
-        action: &ParticipantAction,
-        everywhere: Option<Receiver<Arc<Change>>>,
-    ) -> Result<Outcome, Problem> {
-        let ParticipantAction::Transfer { to, .. } = action else { return Err(NOT_SO) };
-        let (to, before) = (to.to_string(), participant.state());
-        let arrived = || {
-            let all = self.registry.conference(&to);
-            let here = all.iter().filter(|target| target.node == conference.node);
-            here.filter_map(|target| Some((target.clone(), target.by_call_id(&participant.call_id)?))).next()
-        };
-        let waiting = async {
-            let Some(mut changes) = everywhere else { return };
-            while arrived().is_none() && !matches!(changes.recv().await, Err(RecvError::Closed)) {}
-        };
-        // Without the arrival it is not known where he is.
-        let _ = tokio::time::timeout(self.effect_within, waiting).await;
-        let Some((target, there)) = arrived() else {
-            return Err(Problem::NotSeen("accepted, but the participant has not arrived yet"));
-        };
-        for (flag, action) in [
-            (crate::model::Flag::Speak, ParticipantAction::Mute),
-            (crate::model::Flag::Hear, ParticipantAction::Deaf),
-        ] {
-            if !before.has(flag) {
-                match Box::pin(self.one(&target, &there, &action)).await? {
-                    Outcome::Done | Outcome::Already => {}
-                    other => return Ok(other),
-                }
-            }
-        }
-        Ok(Outcome::Done)
     }
 
     fn may_be_unlinked(

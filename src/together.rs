@@ -26,6 +26,9 @@ struct Waiting<T, R> {
     asked: Vec<(T, oneshot::Sender<R>)>,
 }
 
+/// The right to be the one who is served. When it is dropped the next ones begin.
+pub(crate) struct Turn(#[expect(dead_code, reason = "it tells by its end")] oneshot::Sender<()>);
+
 impl<T, R> Default for Together<T, R> {
     fn default() -> Self {
         Self { waiting: Mutex::new(Waiting { busy: false, asked: Vec::new() }) }
@@ -35,16 +38,14 @@ impl<T, R> Default for Together<T, R> {
 impl<T: Send + 'static, R: Clone + Send + 'static> Together<T, R> {
     /// Asks for something; `None` if whoever served has broken down.
     ///
-    /// `serve` begins with all that has been asked for; when it has ended the next ones may begin, and what it has
-    /// ended with goes on beside them to the answer.
-    pub(crate) async fn ask<B, E>(
+    /// `serve` gets all that has been asked for, and gives the answer for all who asked.
+    pub(crate) async fn ask<S>(
         self: &Arc<Self>,
         item: T,
-        serve: impl Fn(Vec<T>) -> B + Send + 'static,
+        serve: impl Fn(Vec<T>, Turn) -> S + Send + 'static,
     ) -> Option<R>
     where
-        B: Future<Output = E> + Send,
-        E: Future<Output = R> + Send + 'static,
+        S: Future<Output = R> + Send + 'static,
     {
         let (asker, answer) = oneshot::channel();
         let is_first = {
@@ -53,56 +54,39 @@ impl<T: Send + 'static, R: Clone + Send + 'static> Together<T, R> {
             !std::mem::replace(&mut waiting.busy, true)
         };
         if is_first {
-            let mut serving = Serving { together: Arc::clone(self), ended: false };
+            let together = Arc::clone(self);
             // On its own, for whoever asked first may stop waiting.
             tokio::spawn(async move {
-                while let Some((items, askers)) = serving.next() {
-                    let ending = serve(items).await;
+                while let Some((items, askers)) = together.next() {
+                    let (turn, passed) = oneshot::channel();
+                    let serving = serve(items, Turn(turn));
                     tokio::spawn(async move {
-                        let answer = ending.await;
+                        let answer = serving.await;
                         for asker in askers {
                             // Who has stopped waiting does not care.
                             let _ = asker.send(answer.clone());
                         }
                     });
+                    // An error is what is waited for: its other end is gone.
+                    let _ = passed.await;
                 }
             });
         }
         answer.await.ok()
     }
 
-    fn lock(&self) -> MutexGuard<'_, Waiting<T, R>> {
-        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-/// The one who serves. If he breaks down, the next one who asks takes his place, and those who wait learn of it.
-struct Serving<T: Send + 'static, R: Clone + Send + 'static> {
-    together: Arc<Together<T, R>>,
-    /// There was nobody left; another one may serve by now.
-    ended: bool,
-}
-
-impl<T: Send + 'static, R: Clone + Send + 'static> Serving<T, R> {
     /// All who wait by now; `None` if nobody does.
-    fn next(&mut self) -> Option<(Vec<T>, Vec<oneshot::Sender<R>>)> {
-        let mut waiting = self.together.lock();
+    fn next(&self) -> Option<(Vec<T>, Vec<oneshot::Sender<R>>)> {
+        let mut waiting = self.lock();
         if waiting.asked.is_empty() {
             waiting.busy = false;
-            self.ended = true;
             return None;
         }
         Some(std::mem::take(&mut waiting.asked).into_iter().unzip())
     }
-}
 
-impl<T: Send + 'static, R: Clone + Send + 'static> Drop for Serving<T, R> {
-    fn drop(&mut self) {
-        if !self.ended {
-            let mut waiting = self.together.lock();
-            waiting.busy = false;
-            waiting.asked.clear();
-        }
+    fn lock(&self) -> MutexGuard<'_, Waiting<T, R>> {
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -122,12 +106,13 @@ mod tests {
         let ask = |item| {
             let (together, gate, served) = (together.clone(), gate.clone(), served.clone());
             tokio::spawn(async move {
-                let serve = move |items: Vec<u32>| {
+                let serve = move |items: Vec<u32>, turn: Turn| {
                     let (gate, served) = (gate.clone(), served.clone());
                     async move {
                         served.fetch_add(1, Ordering::SeqCst);
                         gate.acquire().await.expect("it is open").forget();
-                        async move { items }
+                        drop(turn);
+                        items
                     }
                 };
                 together.ask(item, serve).await
@@ -156,16 +141,15 @@ mod tests {
         let ask = |item: u32| {
             let (together, answer, begun) = (together.clone(), answer.clone(), begun.clone());
             async move {
-                let serve = move |items: Vec<u32>| {
+                let serve = move |items: Vec<u32>, turn: Turn| {
                     let (answer, begun) = (answer.clone(), begun.clone());
                     async move {
                         begun.fetch_add(1, Ordering::SeqCst);
-                        async move {
-                            if items == [1] {
-                                answer.acquire().await.expect("it is open").forget();
-                            }
-                            items[0]
+                        drop(turn);
+                        if items == [1] {
+                            answer.acquire().await.expect("it is open").forget();
                         }
+                        items[0]
                     }
                 };
                 together.ask(item, serve).await
@@ -184,12 +168,12 @@ mod tests {
     #[tokio::test]
     async fn after_a_breakdown_somebody_else_serves() {
         let together = Arc::new(Together::<u32, u32>::default());
-        let broken = |_: Vec<u32>| async move {
+        let broken = |_: Vec<u32>, _: Turn| async move {
             assert!(std::hint::black_box(false), "on purpose");
-            async { 0 }
+            0
         };
         assert_eq!(together.ask(1, broken).await, None);
-        let whole = |items: Vec<u32>| async move { async move { items[0] } };
+        let whole = |items: Vec<u32>, _: Turn| async move { items[0] };
         assert_eq!(together.ask(2, whole).await, Some(2));
     }
 
@@ -198,11 +182,12 @@ mod tests {
         let together = Arc::new(Together::<u32, u32>::default());
         let gate = Arc::new(Semaphore::new(0));
         let serve = |gate: Arc<Semaphore>| {
-            move |items: Vec<u32>| {
+            move |items: Vec<u32>, turn: Turn| {
                 let gate = gate.clone();
                 async move {
                     gate.acquire().await.expect("it is open").forget();
-                    async move { items[0] }
+                    drop(turn);
+                    items[0]
                 }
             }
         };

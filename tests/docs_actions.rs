@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::path::Path;
 
 use convened::actions::words::Places;
-use convened::actions::{Args, Asker, Scope, Unfit, names};
+use convened::actions::{Args, Asker, Dialling, Scope, Unfit, names};
 use convened::model::Outcome;
 use serde_json::{Deserializer, Map, Value};
 
@@ -91,6 +91,10 @@ fn check(scope: Scope, request: &Value) -> Result<(), Unfit> {
     let asker = Asker { name: &"desk".into(), account: "acme" };
     let args = Args::check(scope, &name, &args, &places)?;
     match scope {
+        Scope::Conference if name == "dial" => {
+            let dialling = Dialling::new(&convened::config::Dial::default()).expect("the defaults are right");
+            args.dial(&dialling).map(|_| ())
+        }
         Scope::Conference => args.conference(&name, &asker).map(|_| ()),
         Scope::Participants if name == "relate" => args.relation().map(|_| ()),
         Scope::Participants | Scope::Participant => args.participant(&name, "default", &asker).map(|_| ()),

@@ -12,6 +12,10 @@ mod audit;
 mod client;
 #[path = "rest/databases.rs"]
 mod databases;
+#[path = "rest/dial.rs"]
+mod dial;
+#[path = "rest/dial_line.rs"]
+mod dial_line;
 #[path = "rest/documents.rs"]
 mod documents;
 #[path = "rest/envelope.rs"]

@@ -1,6 +1,6 @@
 //! The world without sockets: what no recording shows, as the field guide has it.
 
-use convened::sim::world::{Caller, Rejected, World, WorldOptions};
+use convened::sim::world::{Caller, Fate, Rejected, World, WorldOptions};
 
 fn world() -> World {
     World::new(WorldOptions { steps_back: 0.0, ..WorldOptions::default() })
@@ -267,4 +267,41 @@ fn twenty_thousand_members_are_listed_and_counted() {
     let members = list[0]["members"].as_array().expect("members");
     assert_eq!((members.len(), list[0]["member_count"].as_u64()), (20_000, Some(20_000)));
     assert_eq!(members[0]["caller_id_name"], "User 19999", "newest first");
+}
+
+/// The headers of a recorded event and its body, but what is another each time.
+fn told(event: &str) -> (Vec<&str>, Option<&str>) {
+    let (head, body) = event.split_once("\n\n").map_or((event, None), |(head, body)| (head, Some(body)));
+    let passing = ["Core-UUID", "Event-Date-", "Event-Sequence", "-Time", "Content-Length", "variable_"];
+    let stays = |line: &&str| !passing.iter().any(|part| line.split(": ").next().unwrap().contains(part));
+    (head.lines().filter(stays).collect(), body.map(str::trim_end))
+}
+
+#[test]
+fn a_call_that_the_switch_makes_tells_what_a_recorded_one_told() {
+    let recorded = |name: &str| {
+        let file = format!("{}/fixtures/dial/{name}.event", env!("CARGO_MANIFEST_DIR"));
+        std::fs::read_to_string(file).unwrap()
+    };
+    let mut world = world();
+    world.destine("busy@", Fate::failed(1_000_000, "USER_BUSY"));
+    let (dial, call) = ("6f1d3a1c-6d0e-4c57-9d2f-3a9c3d1b7e10", "0d2b8a54-51c0-4f0a-8f5e-2b6f3c7d9a11");
+    let event = format!("event:Event-Name=CUSTOM,Event-Subclass=convened::dial,Dial-ID={dial}");
+    let line = format!(
+        "originate {{^^;origination_uuid={call};origination_caller_id_name='Board';\
+         origination_caller_id_number=+4930;origination_callee_id_name=sip:busy@127.0.0.1:5999;\
+         ignore_early_media=true;originate_timeout=3;conference_enforce_security=false;\
+         confvar_account_id=acme;account_id=acme;presence_data_cols=account_id;execute_on_ring={event};\
+         execute_on_pre_answer={event}}}sofia/internal/sip:busy@127.0.0.1:5999 &conference(daily@default)"
+    );
+    world.bgapi(world.now(), &line, Some(dial.to_owned()));
+    world.settle();
+    let fired: Vec<_> = world.drain().iter().map(|event| String::from_utf8(event.plain()).unwrap()).collect();
+    assert_eq!(fired.len(), 2);
+    for (name, fired) in ["ringing", "job"].iter().zip(&fired) {
+        // A frame, then the event.
+        let fired = fired.split_once("\n\n").unwrap().1;
+        let recorded = recorded(name);
+        assert_eq!(told(fired.trim_end()), told(recorded.trim_end()), "{name}");
+    }
 }

@@ -2,6 +2,8 @@
 
 #[path = "switchboard_actions/bulk.rs"]
 mod bulk;
+#[path = "switchboard_actions/dial.rs"]
+mod dial;
 #[path = "switchboard_actions/more.rs"]
 mod more;
 #[path = "switchboard_actions/one.rs"]

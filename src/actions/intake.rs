@@ -60,8 +60,12 @@ impl<'a> Args<'a> {
         Ok(Self { args, places })
     }
 
+    pub(super) fn get(&self, key: &str) -> Option<&'a Value> {
+        self.args.get(key)
+    }
+
     fn text(&self, key: &str) -> &'a str {
-        self.args.get(key).and_then(Value::as_str).unwrap_or_default()
+        self.get(key).and_then(Value::as_str).unwrap_or_default()
     }
 
     fn level(&self) -> i64 {
@@ -209,7 +213,7 @@ fn unknown(scope: Scope, name: &str) -> Unfit {
     Unfit::Unknown { name: name.to_owned(), known }
 }
 
-fn invalid(key: &str, text: &str, refused: &Refused) -> Unfit {
+pub(super) fn invalid(key: &str, text: &str, refused: &Refused) -> Unfit {
     wrong(key, "allowed", &format!("Value {refused}"), text)
 }
 

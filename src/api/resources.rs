@@ -3,7 +3,7 @@
 //! | path under `/v2` | methods | file |
 //! |---|---|---|
 //! | `/accounts/{A}/conferences` | GET, PUT | `conferences` |
-//! | `/accounts/{A}/conferences/{C}` | GET, POST, PATCH, DELETE; PUT (lock ... end) | `conferences`, `actions` |
+//! | `/accounts/{A}/conferences/{C}` | GET, POST, PATCH, DELETE; PUT (lock ... end, dial) | `conferences`, `actions`, `dial` |
 //! | `/accounts/{A}/conferences/{C}/participants` | GET; PUT (mute ... relate) | `participants`, `actions`, `relate` |
 //! | `/accounts/{A}/conferences/{C}/participants/{P}` | GET; PUT (mute ... say) | `participants`, `actions` |
 //! | `/accounts/{A}/conferences/{C}/audit` | GET | `audit` |
@@ -22,6 +22,7 @@
 mod actions;
 mod audit;
 mod conferences;
+mod dial;
 mod gate;
 mod ledger;
 mod nodes;
@@ -41,13 +42,14 @@ use std::sync::Arc;
 use super::{ApiError, Router, health};
 use tokio::sync::Semaphore;
 
+use crate::actions::Dialling;
 use crate::actions::words::Places;
 use crate::auth::{AccountId, AuthError, Guard};
 use crate::config;
 use crate::documents::{DocumentError, Documents};
 use crate::registry::Registry;
 use crate::store::{Store, StoreError};
-use crate::switchboard::Switchboard;
+use crate::switchboard::{Dials, Switchboard};
 
 pub use conferences::DOCUMENT_TURNS;
 pub use gate::Caller;
@@ -77,6 +79,10 @@ pub struct Context {
     pub ledger: Ledger,
     /// What may be played.
     pub places: Places,
+    /// How phones are called.
+    pub dialling: Dialling,
+    /// The calls that are under way.
+    pub dials: Dials,
     /// How times are written.
     pub timestamps: config::Timestamps,
 }

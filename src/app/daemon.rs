@@ -10,6 +10,7 @@ use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
 use super::{database, sweep};
+use crate::actions::Dialling;
 use crate::actions::words::Places;
 use crate::api::resources::{self, Context, Ledger, Owners};
 use crate::api::{self, Api, Server, Stopped};
@@ -22,7 +23,7 @@ use crate::hub::Hub;
 use crate::node::{self, Node, Running};
 use crate::registry::Registry;
 use crate::store::{Clock, Store};
-use crate::switchboard::Switchboard;
+use crate::switchboard::{Dials, Switchboard};
 
 /// So long a stop waits for the rows of what was done last.
 const SETTLED_WITHIN: Duration = Duration::from_secs(10);
@@ -56,6 +57,7 @@ impl Daemon {
     pub async fn start_by(config: &Config, monotonic: MonotonicClock) -> Result<Self, Failure> {
         // Everything that may fail comes before the first task.
         let default_account = default_account(config)?;
+        let dialling = dialling(config)?;
         let router = resources::router().map_err(anyhow::Error::new)?;
         let store = database::open(config).await?;
         let server = match Server::bind(config.api.listen).await {
@@ -98,6 +100,8 @@ impl Daemon {
                 schemes: config.media.schemes.clone(),
                 recordings: config.media.recordings.clone(),
             },
+            dialling,
+            dials: Dials::new(config.dial.max_pending as usize, Dials::BEYOND),
             timestamps: config.conference.timestamps,
         });
         let api = Api::new(context.clone(), router, limits);
@@ -137,6 +141,7 @@ impl Daemon {
         if timeout(SETTLED_WITHIN, self.context.ledger.settled()).await.is_err() {
             tracing::error!("what is still being done on the switch is not in the audit log");
         }
+        self.context.dials.stop().await;
         if let Err(error) = self.sweeping.await {
             tracing::error!("the deletion of what is old ended by itself: {error}");
         }
@@ -166,6 +171,13 @@ fn settings(config: &Config, node: &crate::config::Node) -> node::Settings {
 fn effect_within(config: &Config) -> Duration {
     let slowest = config.node.iter().map(|node| node.command_timeout_ms).max().unwrap_or(10_000);
     Duration::from_millis(slowest.min(config.api.answer_timeout_ms / 3))
+}
+
+fn dialling(config: &Config) -> Result<Dialling, Failure> {
+    Dialling::new(&config.dial).map_err(|wrong| {
+        let wrong = wrong.into_iter().map(|(key, why)| format!("{key}: {why}"));
+        Failure::Config(wrong.collect::<Vec<_>>().join("\n"))
+    })
 }
 
 fn default_account(config: &Config) -> Result<Option<AccountId>, Failure> {

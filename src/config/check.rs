@@ -4,7 +4,8 @@ use std::collections::HashMap;
 
 use super::Database;
 use super::password::is_sendable;
-use super::{Api, Config, Esl, Media, Node, Problem};
+use super::{Api, Config, Dial, Esl, Media, Node, Problem};
+use crate::actions::Dialling;
 use crate::actions::words::{self, Refused};
 use crate::auth::AccountId;
 use crate::store::PostgresSettings;
@@ -21,6 +22,7 @@ pub(super) fn check(config: &Config) -> Vec<Problem> {
     check_database(&config.database, &mut found);
     found.range("conference.audit_interval_s", config.conference.audit_interval_s, 1, DAY_MS / 1000);
     check_media(&config.media, &mut found);
+    check_dial(&config.dial, &mut found);
     check_default_account(config.conference.default_account.as_deref(), &mut found);
     for (index, node) in config.node.iter().enumerate() {
         check_node(node, &format!("node[{index}]"), &mut found);
@@ -122,6 +124,14 @@ fn check_database(database: &Database, found: &mut Found) {
     found.range("database.timeout_ms", database.timeout_ms, 1, DAY_MS);
     // A hundred years: beyond it a unit was mistaken, and for ever is 0.
     found.range("database.audit_keep_days", database.audit_keep_days.into(), 0, 36_500);
+}
+
+fn check_dial(dial: &Dial, found: &mut Found) {
+    for (key, why) in Dialling::new(dial).err().into_iter().flatten() {
+        found.add(key, why);
+    }
+    found.range("dial.timeout_s", dial.timeout_s.into(), 1, 600);
+    found.range("dial.max_pending", dial.max_pending.into(), 1, 100_000);
 }
 
 fn check_default_account(account: Option<&str>, found: &mut Found) {

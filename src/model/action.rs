@@ -195,6 +195,8 @@ pub enum Outcome {
     NotFound,
     /// It was not done.
     Failed,
+    /// It was begun; what becomes of it is told later.
+    Dialling,
     /// Nobody knows whether it was done.
     Unknown,
 }
@@ -209,6 +211,7 @@ impl Outcome {
             Self::SkippedModerator => "skipped_moderator",
             Self::NotFound => "not_found",
             Self::Failed => "failed",
+            Self::Dialling => "dialling",
             Self::Unknown => "unknown",
         }
     }

@@ -134,6 +134,11 @@ impl Connection {
         }
     }
 
+    /// Sends one command; its reply is for whoever reads on.
+    pub(super) async fn tell(&mut self, command: Command) -> Result<(), Lost> {
+        self.stream.write_all(command.wire()).await.map_err(Lost::Broken)
+    }
+
     /// Waits for the next frame.
     async fn next(&mut self) -> Result<Frame, Lost> {
         loop {

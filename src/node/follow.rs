@@ -14,6 +14,7 @@ use super::backoff::Backoff;
 use super::connection::{Connection, Lost};
 use super::fences::{Heard, SUBCLASS};
 use super::handle::Shared;
+use super::jobs::{RINGING, RINGING_ID};
 use super::keep::tell_trouble;
 use super::translate::Translator;
 use crate::esl::{Command, Event, Frame, Names, Value};
@@ -42,7 +43,7 @@ pub(super) struct Follower<P> {
     /// Fences that were sent and have not been seen.
     missed: mpsc::Receiver<Heard>,
     translator: Translator,
-    others: Names<5>,
+    others: Names<7>,
     /// Whether this connection has told which run of the switch it is.
     core_known: bool,
     /// When something was heard last.
@@ -56,8 +57,15 @@ impl<P: Publish> Follower<P> {
         compare: mpsc::Receiver<Compare>,
         missed: mpsc::Receiver<Heard>,
     ) -> Self {
-        let others =
-            Names::new(["Event-Name", "Event-Subclass", "Fence-ID", "Event-Sequence", "Uptime-msec"]);
+        let others = Names::new([
+            "Event-Name",
+            "Event-Subclass",
+            "Fence-ID",
+            "Event-Sequence",
+            "Uptime-msec",
+            "Job-UUID",
+            RINGING_ID,
+        ]);
         let (core_known, heard_at) = (false, None);
         Self {
             shared,
@@ -225,7 +233,18 @@ impl<P: Publish> Follower<P> {
             Frame::AuthRequest | Frame::RudeRejection(_) => {
                 return Err(Lost::Protocol("a login began again in the middle".into()));
             }
-            Frame::CommandReply(_) | Frame::ApiResponse(_) | Frame::Other(_) => {}
+            Frame::CommandReply(headers) => {
+                let reply = headers.reply_text();
+                if !reply.starts_with("+OK") {
+                    let (node, reply) = (&*self.shared.name, &*reply);
+                    tracing::warn!(
+                        node,
+                        reply,
+                        "FreeSWITCH does not tell of its jobs: what becomes of a dialled call is known late"
+                    );
+                }
+            }
+            Frame::ApiResponse(_) | Frame::Other(_) => {}
         }
         Ok(())
     }
@@ -279,6 +298,14 @@ impl<P: Publish> Follower<P> {
             self.shared.figures.up_for(uptime_ms, now);
             self.shared.figures.events_per_s(now);
         }
+        if let Some(job) = fields.get(5).filter(|_| fields.get(0).is_some_and(|name| name.raw() == JOB_ENDED))
+        {
+            self.shared.jobs.ended(&job.text(), || String::from_utf8_lossy(event.body()).into_owned());
+        }
+        let subclass = fields.get(1).map(Value::bytes);
+        if let Some(job) = fields.get(6).filter(|_| subclass.as_deref() == Some(RINGING.as_bytes())) {
+            self.shared.jobs.rings(&job.text());
+        }
         let is_fence = fields.get(1).is_some_and(|subclass| subclass.bytes() == SUBCLASS.as_bytes());
         if is_fence && let Some(id) = fields.get(2) {
             let sequence = fields.get(3).and_then(Value::number).unwrap_or(0);
@@ -303,6 +330,9 @@ impl<P: Publish> Follower<P> {
     }
 }
 
+/// The name of the event that ends a `bgapi` job (mod_event_socket.c, `api_exec`).
+const JOB_ENDED: &[u8] = b"BACKGROUND_JOB";
+
 /// Connects and asks for the events that are followed. Behind `CUSTOM` all words are subclasses.
 async fn subscribe(shared: &Shared) -> Result<Connection, Lost> {
     let mut connection = Connection::open(&shared.settings, &*shared.outside).await?;
@@ -311,5 +341,10 @@ async fn subscribe(shared: &Shared) -> Result<Connection, Lost> {
     let within = shared.settings.connect_timeout();
     let silent = |_| Lost::Silent { during: "subscribing", after: within };
     let reply = tokio::time::timeout(within, asked).await.map_err(silent)??.text();
-    if reply.starts_with("+OK") { Ok(connection) } else { Err(Lost::Denied { what: "its events", reply }) }
+    if !reply.starts_with("+OK") {
+        return Err(Lost::Denied { what: "its events", reply });
+    }
+    // By itself: FreeSWITCH refuses the whole of a command if a part of it is not allowed.
+    connection.tell(Command::line(&format!("event plain BACKGROUND_JOB CUSTOM {RINGING}"))?).await?;
+    Ok(connection)
 }

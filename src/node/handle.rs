@@ -15,6 +15,7 @@ use super::fences::{Fence, Fences, Heard, SUBCLASS};
 use super::figures::Figures;
 use super::follow::{Compare, Follower};
 use super::inquiry::ListError;
+use super::jobs::{Job, Jobs};
 use super::keep::keep_commands;
 use super::lister::Lister;
 use super::look::Look;
@@ -24,7 +25,7 @@ use super::version::Version;
 use crate::config;
 use crate::esl::{Command, Limits};
 use crate::registry::{Graces, Mark, NodeCondition, Publish, Reconciled, Registry, Writer};
-use crate::together::Together;
+use crate::together::{Together, Turn};
 
 /// How to reach a node, and within which limits.
 #[derive(Debug, Clone)]
@@ -97,6 +98,7 @@ pub(super) struct Shared {
     pub(super) fences: Arc<Fences>,
     /// Fences that are asked for at the same moment are one.
     pub(super) fencing: Arc<Together<(), Result<Mark, CommandError>>>,
+    pub(super) jobs: Arc<Jobs>,
     pub(super) look: Look,
     /// Lists for the follower to compare with.
     pub(super) compare: mpsc::Sender<Compare>,
@@ -188,6 +190,7 @@ impl Node {
             commands,
             fences: Arc::new(fences),
             fencing: Arc::default(),
+            jobs: Arc::default(),
             outside,
             look: Look::default(),
             compare,
@@ -247,6 +250,19 @@ impl Node {
         self.send(Command::api(line)?).await
     }
 
+    /// Waits for a job from now on, before it is [begun](Self::begin_job).
+    pub fn watch_job(&self, id: &str) -> Job {
+        self.shared.jobs.watch(id)
+    }
+
+    /// Has an `api` command executed beside all others, as a `bgapi` job; the reply says only that it was begun.
+    ///
+    /// # Errors
+    /// As [`Node::api`].
+    pub async fn begin_job(&self, line: &str, job: &Job) -> Result<Reply, CommandError> {
+        self.send(Command::with_headers(&format!("bgapi {line}"), &[("Job-UUID", job.id())])?).await
+    }
+
     async fn send(&self, command: Command) -> Result<Reply, CommandError> {
         let (sent, before) = (Instant::now(), self.silence());
         let within = self.shared.settings.command_timeout();
@@ -280,7 +296,7 @@ impl Node {
     /// If it does not come by: there is no event connection, or not in time.
     pub async fn fence(&self) -> Result<Mark, CommandError> {
         let node = self.clone();
-        let asked = self.shared.fencing.ask((), move |_| node.clone().put_up());
+        let asked = self.shared.fencing.ask((), move |_, turn| node.clone().put_up(turn));
         match tokio::time::timeout(self.shared.settings.command_timeout(), asked).await {
             Ok(seen) => seen.unwrap_or(Err(CommandError::Interrupted)),
             // Whoever has sent it draws his conclusions.
@@ -288,24 +304,22 @@ impl Node {
         }
     }
 
-    /// Sends a fence; once it is accepted, the rest is to wait for it.
-    async fn put_up(self) -> impl Future<Output = Result<Mark, CommandError>> {
+    /// Sends a fence and waits for it. Once it is accepted the next one may be sent.
+    async fn put_up(self, turn: Turn) -> Result<Mark, CommandError> {
         let began = Instant::now();
         let before = self.silence();
-        let sent = self.send_fence(before.0).await;
+        let mut fence = self.send_fence(before.0).await?;
+        drop(turn);
         let accepted = Instant::now();
-        async move {
-            let mut fence = sent?;
-            let within = self.shared.settings.command_timeout();
-            match tokio::time::timeout_at(began + within, fence.wait()).await {
-                Ok(seen) => seen.ok_or(CommandError::Interrupted),
-                Err(_) => {
-                    // After an answer that came late itself the fence may still be on its way.
-                    if accepted.elapsed() >= within / 2 {
-                        self.shared.fences.missed(before.0);
-                    }
-                    Err(CommandError::Timeout)
+        let within = self.shared.settings.command_timeout();
+        match tokio::time::timeout_at(began + within, fence.wait()).await {
+            Ok(seen) => seen.ok_or(CommandError::Interrupted),
+            Err(_) => {
+                // After an answer that came late itself the fence may still be on its way.
+                if accepted.elapsed() >= within / 2 {
+                    self.shared.fences.missed(before.0);
                 }
+                Err(CommandError::Timeout)
             }
         }
     }

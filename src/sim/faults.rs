@@ -128,7 +128,11 @@ impl Faults {
     /// The words that a command is answered with instead of being executed; each is used once.
     pub(crate) fn instead(&mut self, line: &str) -> Option<Vec<u8>> {
         let at = self.instead.iter().position(|(part, _)| line.contains(part.as_str()))?;
-        Some(super::text::api_response(&self.instead.remove(at).1))
+        let words = self.instead.remove(at).1;
+        Some(match line.starts_with("api ") {
+            true => super::text::api_response(&words),
+            false => super::text::command_reply(&String::from_utf8_lossy(&words), ""),
+        })
     }
 
     /// What becomes of an answer.

@@ -8,7 +8,8 @@
 //!
 //! * `room`, `truth`: what is kept, and the view of it that tests compare with.
 //! * `call`, `people`: calls, callers, joining, talking, leaving. * `fire`: which headers an event has.
-//! * `mixer`: what happens by itself. * `conference`, `members`, `rooms`, `relations`, `sound`, `moving`, `lists`: the
+//! * `originate`: calls that the switch makes. * `mixer`: what happens by itself. * `conference`, `members`,
+//!   `rooms`, `relations`, `sound`, `moving`, `lists`: the
 //!   `conference` command. * `core_api`: all other commands.
 
 mod call;
@@ -20,6 +21,7 @@ mod lists;
 mod members;
 mod mixer;
 mod moving;
+mod originate;
 mod people;
 mod relations;
 mod room;
@@ -29,11 +31,15 @@ mod sound;
 mod truth;
 
 pub use call::{Caller, Flags};
+pub use originate::Fate;
 pub use people::Rejected;
 pub use relations::RelationTruth;
 pub use truth::{MemberTruth, RoomTruth};
 
 pub(crate) use call::{Call, channel_lines};
+#[cfg(test)]
+pub(crate) use conference::split_words;
+pub(crate) use originate::Originating;
 pub(crate) use room::{Member, Playback, Recording, Room};
 
 use super::dice::Dice;
@@ -167,6 +173,15 @@ pub(crate) enum Task {
         command: String,
         argument: String,
     },
+    /// A call made by `originate` rings.
+    Rings {
+        call: String,
+    },
+    /// It is answered (no cause), or has failed.
+    Originated {
+        call: String,
+        cause: String,
+    },
     /// The party called by `bgdial` has answered (or not).
     Dialled {
         room: RoomKey,
@@ -204,6 +219,10 @@ pub struct World {
     pub(crate) rooms: BTreeMap<RoomKey, Room>,
     pub(crate) names: HashMap<String, RoomKey>,
     pub(crate) calls: HashMap<String, Call>,
+    /// What will become of calls, by a part of their dial string.
+    fates: Vec<(String, Fate)>,
+    /// Calls that nobody has answered yet, by id.
+    originating: HashMap<String, Originating>,
     sessions: u64,
     tasks: BinaryHeap<Reverse<(u64, u64, Task)>>,
     next_task: u64,
@@ -235,6 +254,8 @@ impl World {
             rooms: BTreeMap::new(),
             names: HashMap::new(),
             calls: HashMap::new(),
+            fates: Vec::new(),
+            originating: HashMap::new(),
             sessions: 0,
             tasks: BinaryHeap::new(),
             next_task: 0,
@@ -255,7 +276,9 @@ impl World {
         let options =
             WorldOptions { seed: self.dice.roll(), started: now, core_uuid: None, ..self.options.clone() };
         let options = WorldOptions { first_member_id: 1, sequence: 430, ..options };
-        *self = Self::new(options);
+        // The phones are the same.
+        let fates = std::mem::take(&mut self.fates);
+        *self = Self { fates, ..Self::new(options) };
     }
 
     /// Identifies this run of the switch.

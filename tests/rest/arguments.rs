@@ -8,7 +8,7 @@ use crate::client::{Rest, column};
 use crate::house::House;
 
 /// What others have put into such fields, and what FreeSWITCH would read in it.
-const HOSTILE: [&str; 16] = [
+pub(crate) const HOSTILE: [&str; 16] = [
     "${system(touch /tmp/x)}",
     "$${domain}",
     "a\r\n\r\nexit",

@@ -91,7 +91,12 @@ impl Talk {
     }
 
     async fn with(change: impl FnOnce(&mut Config)) -> Self {
-        let house = House::with(1, change).await;
+        let recordings = Some("/var/lib/freeswitch/recordings".to_owned());
+        let house = House::with(1, |config| {
+            config.media.recordings = recordings;
+            change(config);
+        })
+        .await;
         let owner = house.owner().await;
         house.join_as_moderator("talk", "Mod").await;
         let ann = house.join("talk", "Ann").await;
@@ -141,6 +146,9 @@ fn each_action() -> Vec<Asked> {
         asked(scope, json!({ "action": action, "level": level }), command)
     };
     use Scope::{Conference, One, Several};
+    let record = |what: &str, command| {
+        asked(Conference, json!({ "action": "record", "data": { "action": what, "file": "a" } }), command)
+    };
     vec![
         plain(Conference, "lock", "talk lock"),
         plain(Conference, "unlock", "talk unlock"),
@@ -148,6 +156,8 @@ fn each_action() -> Vec<Asked> {
         plain(Conference, "stop_play", "talk stop "),
         asked(Conference, json!({ "action": "say", "text": "Good morning" }), "talk say "),
         asked(Conference, json!({ "action": "set", "max_members": 9 }), "talk get max_members"),
+        record("start", "talk recording start "),
+        record("stop", "talk recording stop "),
         plain(Conference, "end", "talk hup "),
         plain(Several, "mute", "talk mute "),
         plain(Several, "unmute", "talk unmute "),
@@ -192,7 +202,8 @@ fn no_action_is_without_a_row() {
         (Of::Participants, Scope::Several),
         (Of::Participant, Scope::One),
     ] {
-        let known: BTreeSet<_> = names(of).map(str::to_owned).collect();
+        // What is called is answered by a job, not by a reply.
+        let known: BTreeSet<_> = names(of).filter(|name| *name != "dial").map(str::to_owned).collect();
         let here = rows.iter().filter(|row| row.scope == scope);
         let here: BTreeSet<_> = here.map(|row| row.data["action"].as_str().unwrap().to_owned()).collect();
         assert_eq!(here, known, "{scope:?}");

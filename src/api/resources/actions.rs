@@ -14,6 +14,7 @@ use http::Method;
 use serde_json::value::RawValue;
 use serde_json::{Map, Value, json};
 
+use super::dial::{DIAL, dial};
 use super::ledger::{Carried, carry_out};
 use super::participants::{ALL, ONE as PARTICIPANT, one};
 use super::relate;
@@ -41,6 +42,9 @@ async fn on_conference(
     request: Request,
 ) -> Result<Response, ApiError> {
     let (name, args) = asked(&request, Scope::Conference)?;
+    if name == DIAL {
+        return dial(context, caller, request, &args).await;
+    }
     let action = Args::check(Scope::Conference, &name, &args, &context.places)?;
     let action = action.conference(&name, &asker(&caller)?)?;
     carry_out(context, caller, request, move |context, caller, request| async move {
@@ -238,7 +242,7 @@ fn view(result: &ActionResult) -> Value {
     view
 }
 
-fn refusal(found: &Found, result: &ActionResult, data: &Value) -> ApiError {
+pub(super) fn refusal(found: &Found, result: &ActionResult, data: &Value) -> ApiError {
     let error = match (&result.problem, result.outcome) {
         (Some(Problem::Unavailable), _) => {
             ApiError::switch_unavailable(Map::new()).with_data("node", &*result.node).retry_after(2)

@@ -15,13 +15,13 @@ use tokio::time::timeout;
 use tracing::{error, info};
 
 use super::conferences::{is_a_filter, page_size};
-use super::ledger::Carried;
+use super::ledger::{Carried, Writing};
 use super::{Caller, Context};
 use crate::api::{Access, ApiError, Page, Query, Request, Response, Route};
 use crate::auth::{AccountId, Scope};
 use crate::model::Outcome;
 use crate::store::{AuditQuery, AuditRecord, Store, StoreError};
-use crate::together::Together;
+use crate::together::Turn;
 
 const AUDIT: &str = "/v2/accounts/{A}/conferences/{C}/audit";
 
@@ -162,16 +162,17 @@ pub(super) async fn write(context: &Context, rows: Vec<AuditRecord>) {
 /// keep those of the others.
 async fn append(
     store: Arc<dyn Store>,
-    together: &Arc<Together<Vec<AuditRecord>, Result<(), Arc<StoreError>>>>,
+    together: &Arc<Writing>,
     rows: Vec<AuditRecord>,
 ) -> Result<(), Arc<StoreError>> {
     let all = Arc::clone(&store);
-    let append = move |many: Vec<Vec<AuditRecord>>| {
+    let append = move |many: Vec<Vec<AuditRecord>>, turn: Turn| {
         let store = Arc::clone(&all);
         async move {
             let rows: Vec<_> = many.into_iter().flatten().collect();
             let written = store.append_audit(&rows).await.map_err(Arc::new);
-            std::future::ready(written)
+            drop(turn);
+            written
         }
     };
     let mine = rows.clone();

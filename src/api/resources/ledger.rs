@@ -28,6 +28,9 @@ use crate::together::Together;
 /// Of more claims than this it is not remembered what could not be written about them.
 const MOST_OWED: usize = 1_000;
 
+/// Rows of the audit log on their way.
+pub(super) type Writing = Together<Vec<AuditRecord>, Result<(), Arc<StoreError>>>;
+
 /// What is under way, and what could not be written.
 #[derive(Debug)]
 pub struct Ledger {
@@ -37,7 +40,7 @@ pub struct Ledger {
     pub(super) tasks: TaskTracker,
     pub(super) turns: Turns,
     /// What is written down at the same moment is one transaction.
-    pub(super) writing: Arc<Together<Vec<AuditRecord>, Result<(), Arc<StoreError>>>>,
+    pub(super) writing: Arc<Writing>,
     /// By claim: the answer that belongs to it, or none if its key is to be given back.
     owed: Mutex<HashMap<String, Option<String>>>,
 }

@@ -258,7 +258,7 @@ impl Switch {
         self.shared.lock().faults.repeat = Some((share, Dice::new(seed)));
     }
 
-    /// The next `api` command that holds `part` is not executed but answered with these words.
+    /// The next command that holds `part`, mostly an `api` one, is not executed but answered with these words.
     pub fn answer_instead(&self, part: &str, words: impl Into<Vec<u8>>) {
         self.shared.lock().faults.instead.push((part.to_owned(), words.into()));
     }

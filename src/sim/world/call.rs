@@ -23,6 +23,8 @@ pub struct Flags {
     pub mandatory_endconf: bool,
     /// Talking while muted is noticed.
     pub mute_detect: bool,
+    /// Begins no conference.
+    pub join_only: bool,
 }
 
 impl Flags {
@@ -38,6 +40,7 @@ impl Flags {
                 "endconf" => flags.endconf = true,
                 "mandatory_member_endconf" => flags.mandatory_endconf = true,
                 "mute-detect" => flags.mute_detect = true,
+                "join-only" => flags.join_only = true,
                 _ => {}
             }
         }

@@ -24,6 +24,9 @@ impl World {
         self.advance(now);
         let uuid = job.unwrap_or_else(|| self.dice.uuid());
         let (command, argument) = line.trim().split_once(' ').unwrap_or((line.trim(), ""));
+        if command == "originate" && self.originate(&uuid, argument.trim()) {
+            return uuid;
+        }
         // A call that leads nowhere takes a moment to find that out.
         let wait = if command == "originate" { self.options.tick } else { 0 };
         let wait = wait + self.dice.below(self.options.job_jitter);
@@ -40,6 +43,11 @@ impl World {
     pub(crate) fn run_job(&mut self, uuid: &str, command: &str, argument: &str) {
         self.burn(1);
         let answer = self.execute(command, argument);
+        self.job_ended(uuid, command, argument, answer);
+    }
+
+    /// The end of a job is an event with what it printed.
+    pub(crate) fn job_ended(&mut self, uuid: &str, command: &str, argument: &str, answer: Answer) {
         let mut draft = self.draft("BACKGROUND_JOB", ("mod_event_socket.c", "api_exec", 1580));
         draft.lines.push("Job-UUID", uuid).push("Job-Command", command);
         if !argument.is_empty() {
@@ -70,7 +78,7 @@ impl World {
             },
             "hash" => self.hash(arguments, &mut out),
             "show" => self.show(&words, &mut out),
-            "originate" => say!(out, "-ERR {}\n", super::moving::NOWHERE),
+            "originate" => say!(out, "-ERR {}\n", super::originate::nowhere(arguments)),
             "hupall" => {
                 let mut calls: Vec<String> = self.calls.keys().cloned().collect();
                 calls.sort_unstable();

@@ -59,7 +59,13 @@ impl World {
 
     /// The headers every event begins with.
     pub(crate) fn common(&self, lines: &mut Lines, name: &str, spot: Spot, sequence: u64) {
-        lines.push("Event-Name", name).append(&self.identity).append(&self.dates);
+        lines.push("Event-Name", name);
+        self.common_but_name(lines, spot, sequence);
+    }
+
+    /// The same without the name, which stands elsewhere in events that an application makes.
+    pub(crate) fn common_but_name(&self, lines: &mut Lines, spot: Spot, sequence: u64) {
+        lines.append(&self.identity).append(&self.dates);
         lines.push_number("Event-Date-Timestamp", self.now);
         lines.push("Event-Calling-File", spot.0).push("Event-Calling-Function", spot.1);
         lines.push_number("Event-Calling-Line-Number", spot.2);
@@ -257,7 +263,7 @@ fn conference_data(lines: &mut Lines, room: &Room) {
     }
 }
 
-fn variables(lines: &mut Lines, call: &Call) {
+pub(super) fn variables(lines: &mut Lines, call: &Call) {
     for (name, value) in &call.variables {
         lines.push(&format!("variable_{name}"), value);
     }

@@ -25,6 +25,8 @@ impl World {
                 }
             }
             Task::Job { uuid, command, argument } => self.run_job(&uuid, &command, &argument),
+            Task::Rings { call } => self.rings(&call),
+            Task::Originated { call, cause } => self.originated(&call, &cause),
             Task::Dialled { room, job, endpoint, number, name } => {
                 self.dialled(room, &job, &endpoint, &number, &name);
             }

@@ -9,6 +9,14 @@ use crate::client::column;
 
 /// Who was in the recorded conference.
 const ACTIONS: Renamed = &[("5", "1"), ("6", "2"), ("7", "3"), ("actions-1", "talk")];
+const RECORDING: Renamed =
+    &[("/recordings/actions.wav", "/recordings/9d351ad7ffd6f846313af9eed3bb7b85/actions.wav")];
+
+macro_rules! recorded_to {
+    ($command:literal) => {
+        concat!($command, "/var/lib/freeswitch/recordings/9d351ad7ffd6f846313af9eed3bb7b85/actions.wav")
+    };
+}
 const FILE: Renamed = &[("6", "2"), ("tone_stream://%(200,0,500)", "/usr/share/freeswitch/sounds/a.wav")];
 
 /// An action, the commands that it becomes, what the last of them but looks is answered, and what is told of it.
@@ -40,6 +48,7 @@ fn recorded(words: &'static str) -> (Source, Renamed) {
 fn rows() -> Vec<Row> {
     use Scope::{Conference, One, Several};
     let relate = |relationship: &str| json!({ "action": "relate", "participant_id": 2, "other_participant": 3, "relationship": relationship });
+    let record = |what: &str| json!({ "action": "record", "data": { "action": what, "file": "actions" } });
     let media = |media: &str| json!({ "action": "play", "media_id": media });
     let level = |action: &str, level: i64| json!({ "action": action, "level": level });
     let (done, already): (&[&str], &[&str]) = (&["done"], &["already"]);
@@ -63,6 +72,46 @@ fn rows() -> Vec<Row> {
             done,
         ),
         row(Conference, json!("stop_play"), "stop all", recorded("+OK Stopped 0 files.\n"), already),
+        row(
+            Conference,
+            record("start"),
+            recorded_to!("recording start "),
+            (Recorded("actions", "+OK Record file /var/lib/freeswitch/recordings/actions.wav\n"), RECORDING),
+            done,
+        ),
+        row(
+            Conference,
+            record("pause"),
+            recorded_to!("recording pause "),
+            (
+                Recorded("actions", "+OK Pause recording file /var/lib/freeswitch/recordings/actions.wav\n"),
+                RECORDING,
+            ),
+            done,
+        ),
+        row(
+            Conference,
+            record("resume"),
+            recorded_to!("recording resume "),
+            (
+                Recorded("actions", "+OK Resume recording file /var/lib/freeswitch/recordings/actions.wav\n"),
+                RECORDING,
+            ),
+            done,
+        ),
+        row(
+            Conference,
+            record("stop"),
+            recorded_to!("recording stop "),
+            (
+                Recorded(
+                    "actions",
+                    "Stopped recording file /var/lib/freeswitch/recordings/actions.wav\n+OK Stopped recording 0 files\n",
+                ),
+                RECORDING,
+            ),
+            done,
+        ),
         row(
             Conference,
             json!({ "action": "set", "max_members": 7 }),

@@ -210,6 +210,8 @@ fn rows() -> Vec<(Scope, Value, &'static str, Source, Cell)> {
     let set = || json!({ "action": "set", "max_members": 9 });
     let deaf =
         || json!({ "action": "relate", "participant_id": 2, "other_participant": 3, "relationship": "deaf" });
+    let record = |what: &str| json!({ "action": "record", "data": { "action": what, "file": "/var/lib/freeswitch/recordings/none.wav" } });
+    let begin = || json!({ "action": "record", "data": { "action": "start", "file": "none" } });
     let held = Recorded("actions", "-ERR floor is held by 5\n");
     let no_file = Recorded("actions", "-ERR (play) File: /nonexistent.wav not found.\n");
     let no_voice = Recorded("actions", "-ERR (say) Error!\nsay <text>");
@@ -242,6 +244,49 @@ fn rows() -> Vec<(Scope, Value, &'static str, Source, Cell)> {
                 "conference_api.c:conference_api_sub_energy Energy 2 = 200\nAuto-Energy level exceeded, Auto-Energy mode disabled\n",
             ),
             DONE,
+        ),
+        // Accepted before the file is opened: without the event nobody knows.
+        (
+            Conference,
+            begin(),
+            "talk recording start ",
+            Recorded("actions", "+OK Record file /nonexistent/dir/x.wav\n"),
+            Unsure,
+        ),
+        (
+            Conference,
+            begin(),
+            "talk recording start ",
+            Read(
+                "conference_api.c:conference_api_sub_record -ERR file [/a.wav] is already being used for recording.\n",
+            ),
+            No,
+        ),
+        (
+            Conference,
+            record("stop"),
+            "talk recording stop ",
+            Recorded(
+                "actions",
+                "-ERR non-existant recording '/var/lib/freeswitch/recordings/none.wav'\n+OK Stopped recording 0 files\n",
+            ),
+            Results(&["already"]),
+        ),
+        (
+            Conference,
+            record("stop"),
+            "talk recording stop ",
+            Read("conference_api.c:conference_api_sub_norecord +OK Stopped recording 0 files\n"),
+            Results(&["already"]),
+        ),
+        (
+            Conference,
+            record("pause"),
+            "talk recording pause ",
+            Read(
+                "conference_api.c:conference_api_sub_pauserec +OK Pause recording file /a.wav\n-ERR non-existant recording '/a.wav'\n",
+            ),
+            No,
         ),
         (Conference, play(), "talk play ", no_file, No),
         (One, play(), "talk play ", no_file, No),
