@@ -57,7 +57,12 @@ fn follow(address: SocketAddr, events: u64) -> Run {
         let node = config::Node::new("fs1", address.to_string(), Secret::new("ClueCon"));
         let (began, busy_before) = (Instant::now(), busy());
         let running = Node::start(
-            Settings { node, limits: Limits::default(), audit_every: Duration::from_secs(60) },
+            Settings {
+                node,
+                limits: Limits::default(),
+                audit_every: Duration::from_secs(60),
+                variable_prefixes: Vec::new(),
+            },
             registry.clone(),
             (),
             &stop,

@@ -14,6 +14,7 @@ mod check;
 mod dial;
 mod environment;
 mod error;
+mod events;
 mod network;
 mod node;
 mod password;
@@ -30,6 +31,7 @@ pub use crate::secret::Secret;
 pub use dial::Dial;
 pub use environment::Environment;
 pub use error::{ConfigError, Problem};
+pub use events::Events;
 pub use network::{InvalidNetwork, Network};
 pub use node::Node;
 pub use password::PasswordError;
@@ -54,6 +56,8 @@ pub struct Config {
     pub media: Media,
     /// How phones are called into conferences.
     pub dial: Dial,
+    /// What is told to whom.
+    pub events: Events,
     /// The FreeSWITCH nodes to follow, in the order of the file.
     pub node: Vec<Node>,
     /// Limits of the Event Socket decoder, for all nodes.

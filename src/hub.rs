@@ -1,11 +1,21 @@
 //! Changes from the registry to everybody who listens.
 //!
+//! ```text
+//! registry ─▶ Hub ─┬─▶ Watch     one conference for a while: whoever acts on it
+//!                  └─▶ Sorter ─▶ Streams ─▶ subscribers, each at his own place
+//! ```
+//!
 //! A bounded ring: a listener that falls behind loses the oldest changes and is told how many
 //! ([`tokio::sync::broadcast::error::RecvError::Lagged`]); nobody waits for him. Whoever missed something
 //! reads the registry again.
 //!
 //! Beside them go [`Notice`]s, which are no changes of anything that could be read again.
 
+mod binding;
+mod sorter;
+mod stream;
+mod streams;
+mod told;
 mod watch;
 
 use std::sync::Arc;
@@ -15,8 +25,44 @@ use tokio::sync::broadcast;
 use crate::model::Notice;
 use crate::registry::{Change, Publish};
 
+pub use binding::{Binding, NoBinding, routing_key, word};
+pub use sorter::{Sorter, Whose};
+pub use stream::{Gap, Stream};
+pub use streams::Streams;
+pub use told::{News, Origin, Told};
 pub use watch::Watch;
 use watch::Watchers;
+
+/// The names of all events, as clients know them.
+pub const EVENTS: [&str; 27] = [
+    "add-member",
+    "del-member",
+    "start-talking",
+    "stop-talking",
+    "mute-member",
+    "unmute-member",
+    "deaf-member",
+    "undeaf-member",
+    "conference-create",
+    "conference-destroy",
+    "lock",
+    "unlock",
+    "floor-change",
+    "hold-member",
+    "unhold-member",
+    "participant-update",
+    "conference-stale",
+    "conference-recovered",
+    "recording-started",
+    "recording-failed",
+    "recording-stopped",
+    "recording-paused",
+    "recording-resumed",
+    "dial-ringing",
+    "dial-answered",
+    "dial-failed",
+    "dial-unknown",
+];
 
 /// Changes kept for listeners that are not up to date.
 const RING: usize = 16_384;

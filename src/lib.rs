@@ -5,7 +5,7 @@
 //! each module here is one room of the house:
 //!
 //! ```text
-//! FreeSWITCH ──events──▶ esl ──▶ node ──▶ registry ──▶ hub
+//! FreeSWITCH ──events──▶ esl ──▶ node ──▶ registry ──▶ hub ──▶ websocket, server-sent events
 //!      ▲                                   │ ▲
 //!      └──commands── node ◀── switchboard ◀── api          (reads only)
 //!                                              │

@@ -20,6 +20,8 @@ mod dial_line;
 mod documents;
 #[path = "rest/envelope.rs"]
 mod envelope;
+#[path = "rest/event_stream.rs"]
+mod event_stream;
 #[path = "rest/house.rs"]
 mod house;
 #[path = "rest/lists.rs"]
@@ -47,3 +49,5 @@ mod support;
 mod throttle;
 #[path = "rest/tokens.rs"]
 mod tokens;
+#[path = "rest/websocket.rs"]
+mod websocket;

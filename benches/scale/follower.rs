@@ -23,7 +23,7 @@ pub(crate) fn start<P: Publish + 'static>(
     stop: &CancellationToken,
 ) -> Running {
     let node = config::Node::new(format!("fs{port}"), format!("127.0.0.1:{port}"), Secret::new("ClueCon"));
-    let settings = Settings { node, limits: Limits::default(), audit_every };
+    let settings = Settings { node, limits: Limits::default(), audit_every, variable_prefixes: Vec::new() };
     Node::start_in(outside, settings, registry.clone(), publish, stop)
 }
 

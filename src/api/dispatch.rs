@@ -145,7 +145,7 @@ impl<C: Gate> Api<C> {
     ) -> Result<Response, ApiError> {
         let (route, params) = self.route(head)?;
         let client = self.proxies.client_of(peer.ip(), &head.headers);
-        negotiate::check_accept(&head.headers)?;
+        negotiate::check_accept(&head.headers, route.media_type)?;
         let query = path::query(head.uri.query().unwrap_or_default())
             .map(Query)
             .ok_or_else(|| ApiError::invalid_request("the query is not percent-encoded UTF-8"))?;

@@ -1,17 +1,18 @@
-//! Which media types are taken and sent: JSON, and nothing else.
+//! Which media types are taken and sent: JSON, and nothing else; but for a route that says so.
 
 use http::HeaderMap;
 use http::header::{ACCEPT, CONTENT_TYPE};
 
 use super::ApiError;
 
-/// Refuses a client that cannot take `application/json`.
+/// Refuses a client that cannot take that media type.
 ///
 /// # Errors
 /// 406.
-pub(super) fn check_accept(headers: &HeaderMap) -> Result<(), ApiError> {
-    // The most specific range that covers JSON decides, whatever its place: `*/*, application/json;q=0`
-    // is a refusal.
+pub(super) fn check_accept(headers: &HeaderMap, media_type: &str) -> Result<(), ApiError> {
+    let group = media_type.split('/').next().unwrap_or_default();
+    // The most specific range that covers it decides, whatever its place: `*/*, application/json;q=0` is a refusal
+    // of JSON.
     let mut best: Option<(u8, bool)> = None;
     let mut is_empty = true;
     for value in headers.get_all(ACCEPT) {
@@ -21,9 +22,9 @@ pub(super) fn check_accept(headers: &HeaderMap) -> Result<(), ApiError> {
             is_empty = false;
             let (kind, parameters) = range.split_once(';').unwrap_or((range, ""));
             let specificity = match kind.trim().to_ascii_lowercase().as_str() {
-                "application/json" => 3,
-                "application/*" => 2,
                 "*/*" => 1,
+                exact if exact == media_type => 3,
+                all if all.strip_suffix("/*") == Some(group) => 2,
                 _ => continue,
             };
             if best.is_none_or(|(seen, _)| specificity > seen) {
@@ -75,13 +76,15 @@ pub(super) fn check_content_type(headers: &HeaderMap) -> Result<(), ApiError> {
 mod tests {
     use super::*;
 
+    const JSON: &str = "application/json";
+
     fn headers(name: http::HeaderName, value: &str) -> HeaderMap {
         HeaderMap::from_iter([(name, value.parse().unwrap())])
     }
 
     #[test]
     fn a_client_that_takes_json_in_any_way_is_served() {
-        assert!(check_accept(&HeaderMap::new()).is_ok());
+        assert!(check_accept(&HeaderMap::new(), JSON).is_ok());
         for good in [
             "*/*",
             "application/json",
@@ -90,7 +93,7 @@ mod tests {
             "",
             "text/html;q=0, */*",
         ] {
-            assert!(check_accept(&headers(ACCEPT, good)).is_ok(), "{good}");
+            assert!(check_accept(&headers(ACCEPT, good), JSON).is_ok(), "{good}");
         }
         for bad in [
             "text/html",
@@ -99,7 +102,7 @@ mod tests {
             "*/*, application/json; q=0.0",
             "*/*;q=0",
         ] {
-            assert!(check_accept(&headers(ACCEPT, bad)).is_err(), "{bad}");
+            assert!(check_accept(&headers(ACCEPT, bad), JSON).is_err(), "{bad}");
         }
     }
 

@@ -10,8 +10,9 @@
 //! | `/api_auth` | PUT | `tokens` |
 //! | `/schemas`, `/schemas/{S}` | GET | `schemas` |
 //! | `/nodes` | GET | `nodes` |
+//! | `/accounts/{A}/conferences/{C}/events` | GET | `events` |
 //!
-//! and, outside `/v2`, `/healthz` and `/readyz` for whoever watches the process.
+//! and, outside `/v2`, `/healthz` and `/readyz` for whoever watches the process, and the websocket at `/` and `/ws`.
 //!
 //! What actions have in common is in `ledger` (carried out to their end, written down) and `once` (done once
 //! for an `Idempotency-Key`).
@@ -23,6 +24,7 @@ mod actions;
 mod audit;
 mod conferences;
 mod dial;
+mod events;
 mod gate;
 mod ledger;
 mod nodes;
@@ -38,6 +40,7 @@ mod whose;
 
 use std::net::IpAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::{ApiError, Router, health};
 use tokio::sync::Semaphore;
@@ -52,10 +55,12 @@ use crate::store::{Store, StoreError};
 use crate::switchboard::{Dials, Switchboard};
 
 pub use conferences::DOCUMENT_TURNS;
+pub use events::Events;
 pub use gate::Caller;
 pub use ledger::Ledger;
 pub use once::KEYS_KEPT;
 pub use owners::Owners;
+pub use whose::Asking;
 
 /// What the handlers work with.
 pub struct Context {
@@ -83,6 +88,10 @@ pub struct Context {
     pub dialling: Dialling,
     /// The calls that are under way.
     pub dials: Dials,
+    /// Who is told what happens.
+    pub events: Arc<Events>,
+    /// So long a connection may be silent.
+    pub silence_allowed: Duration,
     /// How times are written.
     pub timestamps: config::Timestamps,
 }
@@ -101,6 +110,7 @@ pub fn router() -> Result<Router<Context>, super::RouterError> {
         .chain(tokens::routes())
         .chain(schemas::routes())
         .chain(nodes::routes())
+        .chain(events::routes())
         .chain(ready::routes());
     Router::new(routes)
 }

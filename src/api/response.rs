@@ -1,7 +1,7 @@
 //! What a handler answers, and its way into bytes.
 
 use bytes::Bytes;
-use futures_util::Stream;
+use futures_util::{Stream, StreamExt};
 use http::header::{CACHE_CONTROL, CONTENT_TYPE, ETAG};
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use serde::Serialize;
@@ -9,9 +9,10 @@ use serde_json::Value;
 use serde_json::value::{RawValue, to_raw_value};
 
 use super::ApiError;
-use super::stream::{self, Items, Outgoing, Pages};
+use super::stream::{self, Items, Outgoing, Pages, Pieces};
 use crate::config::Secret;
 
+const EVENT_STREAM: HeaderValue = HeaderValue::from_static("text/event-stream");
 const JSON: HeaderValue = HeaderValue::from_static("application/json");
 /// Answers depend on the token and change at any time.
 const PRIVATE: HeaderValue = HeaderValue::from_static("private, no-cache");
@@ -34,6 +35,8 @@ enum Content {
     Data(Box<RawValue>),
     /// A list that goes into the envelope page by page.
     Pages(Pages),
+    /// Server-sent events, for as long as there are any.
+    Events(Pieces),
     /// Goes as it is.
     Plain(HeaderValue, Bytes),
     Nothing,
@@ -90,6 +93,11 @@ impl Response {
     /// 200 with a list that is made while it is sent.
     pub fn list(pages: impl Stream<Item = Result<Items, ApiError>> + Send + 'static) -> Self {
         Self::new(StatusCode::OK, Content::Pages(Box::pin(pages)))
+    }
+
+    /// 200 with server-sent events, in pieces of whole events.
+    pub fn event_stream(pieces: impl Stream<Item = Bytes> + Send + 'static) -> Self {
+        Self::new(StatusCode::OK, Content::Events(pieces.map(Ok).boxed()))
     }
 
     /// 304 without a body.
@@ -164,6 +172,7 @@ impl Response {
                 };
                 (Some(JSON), Outgoing::Whole(to_bytes(&success)))
             }
+            Content::Events(pieces) => (Some(EVENT_STREAM), Outgoing::Pieces(pieces)),
             Content::Pages(pages) => {
                 let (id, token) = (request_id.to_owned(), auth_token.cloned());
                 let end = move |count| end_of_list(count, &id, token.as_ref());

@@ -89,6 +89,8 @@ pub struct Route<C: Gate> {
     pub name: &'static str,
     /// What it requires.
     pub access: Access,
+    /// The media type of its answers; refusals are JSON always.
+    pub media_type: &'static str,
     pub(super) handler: Arc<dyn Handler<C>>,
 }
 
@@ -101,7 +103,13 @@ impl<C: Gate> Route<C> {
         access: Access,
         handler: impl Handler<C>,
     ) -> Self {
-        Self { method, pattern, name, access, handler: Arc::new(handler) }
+        Self { method, pattern, name, access, media_type: "application/json", handler: Arc::new(handler) }
+    }
+
+    /// The same with answers of another media type.
+    #[must_use]
+    pub fn answers(self, media_type: &'static str) -> Self {
+        Self { media_type, ..self }
     }
 }
 

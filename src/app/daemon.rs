@@ -12,14 +12,14 @@ use tokio_util::sync::CancellationToken;
 use super::{database, sweep};
 use crate::actions::Dialling;
 use crate::actions::words::Places;
-use crate::api::resources::{self, Context, Ledger, Owners};
+use crate::api::resources::{self, Context, Events, Ledger, Owners};
 use crate::api::{self, Api, Server, Stopped};
 use crate::auth::{AccountId, Authenticator, Guard, MonotonicClock};
 use crate::cli::Failure;
 use crate::config::Config;
 use crate::documents::Documents;
 use crate::esl;
-use crate::hub::Hub;
+use crate::hub::{Hub, Origin, Sorter, Streams};
 use crate::node::{self, Node, Running};
 use crate::registry::Registry;
 use crate::store::{Clock, Store};
@@ -27,6 +27,9 @@ use crate::switchboard::{Dials, Switchboard};
 
 /// So long a stop waits for the rows of what was done last.
 const SETTLED_WITHIN: Duration = Duration::from_secs(10);
+
+/// And for subscribers to hear that it ends.
+const FAREWELL: Duration = Duration::from_secs(3);
 
 /// A running daemon. Dropping it leaves its tasks running: [`Daemon::stop`] ends them.
 pub struct Daemon {
@@ -39,6 +42,7 @@ pub struct Daemon {
     stop_following: CancellationToken,
     serving: JoinHandle<Stopped>,
     sweeping: JoinHandle<()>,
+    sorting: JoinHandle<()>,
 }
 
 impl Daemon {
@@ -69,6 +73,10 @@ impl Daemon {
         };
         let address = server.local_addr();
         let (hub, registry, clock) = (Hub::default(), Arc::new(Registry::new()), Clock::system());
+        // Before the nodes begin: nothing is missed.
+        let (changes, notices) = (hub.listen(), hub.listen_to_notices());
+        let daemon = config.events.node_name.clone().unwrap_or_else(host_name);
+        let streams = Arc::new(Streams::new(Origin { daemon: daemon.into() }));
         let stop_following = CancellationToken::new();
         let nodes: Vec<_> = config
             .node
@@ -102,13 +110,29 @@ impl Daemon {
             },
             dialling,
             dials: Dials::new(config.dial.max_pending as usize, Dials::BEYOND),
+            events: Arc::new(Events::new(streams.clone(), config.events.clone())),
+            silence_allowed: limits.idle_timeout,
             timestamps: config.conference.timestamps,
         });
+        let whose = Arc::new(resources::Asking(context.clone()));
+        let sorter = Sorter::new(streams, whose).run(changes, notices, stop_following.clone());
+        let sorting = tokio::spawn(sorter);
         let api = Api::new(context.clone(), router, limits);
         let api = Arc::new(api.behind(config.api.trusted_proxies.clone()));
         let stop_serving = CancellationToken::new();
         let serving = tokio::spawn(server.serve(api, stop_serving.clone().cancelled_owned()));
-        Ok(Self { address, context, hub, nodes, store, stop_serving, stop_following, serving, sweeping })
+        Ok(Self {
+            address,
+            context,
+            hub,
+            nodes,
+            store,
+            stop_serving,
+            stop_following,
+            serving,
+            sweeping,
+            sorting,
+        })
     }
 
     /// Where the API listens.
@@ -129,6 +153,9 @@ impl Daemon {
     /// Stops everything: requests in flight are finished, within the configured grace.
     pub async fn stop(self) -> Stopped {
         self.stop_serving.cancel();
+        if timeout(FAREWELL, self.context.events.stop()).await.is_err() {
+            tracing::warn!("some subscribers have not heard that the daemon stops");
+        }
         let stopped = self.serving.await.unwrap_or_else(|error| {
             tracing::error!("the API ended by itself: {error}");
             Stopped::default()
@@ -148,8 +175,19 @@ impl Daemon {
         if let Err(error) = self.context.guard.authenticator().flush_last_used().await {
             tracing::warn!("when tokens were used last is not noted: {error}");
         }
+        if let Err(error) = self.sorting.await {
+            tracing::error!("the sorting of what happens ended by itself: {error}");
+        }
         self.store.close().await;
         stopped
+    }
+}
+
+fn host_name() -> String {
+    let told = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
+    match told.trim() {
+        "" => "convened".to_owned(),
+        name => name.to_owned(),
     }
 }
 
@@ -163,6 +201,7 @@ fn settings(config: &Config, node: &crate::config::Node) -> node::Settings {
         node: node.clone(),
         limits,
         audit_every: Duration::from_secs(config.conference.audit_interval_s),
+        variable_prefixes: config.events.channel_variable_prefixes.clone(),
     }
 }
 

@@ -23,6 +23,7 @@ pub(super) fn check(config: &Config) -> Vec<Problem> {
     found.range("conference.audit_interval_s", config.conference.audit_interval_s, 1, DAY_MS / 1000);
     check_media(&config.media, &mut found);
     check_dial(&config.dial, &mut found);
+    super::events::check(&config.events, &mut found);
     check_default_account(config.conference.default_account.as_deref(), &mut found);
     for (index, node) in config.node.iter().enumerate() {
         check_node(node, &format!("node[{index}]"), &mut found);
@@ -66,14 +67,14 @@ fn check_directory(key: &str, directory: &str, found: &mut Found) {
     }
 }
 
-struct Found(Vec<Problem>);
+pub(super) struct Found(Vec<Problem>);
 
 impl Found {
-    fn add(&mut self, key: impl Into<String>, message: impl Into<String>) {
+    pub(super) fn add(&mut self, key: impl Into<String>, message: impl Into<String>) {
         self.0.push(Problem::of_key(key, message));
     }
 
-    fn range(&mut self, key: impl Into<String>, value: u64, from: u64, to: u64) {
+    pub(super) fn range(&mut self, key: impl Into<String>, value: u64, from: u64, to: u64) {
         if !(from..=to).contains(&value) {
             self.add(key, format!("expected {from} to {to}, found {value}"));
         }

@@ -47,6 +47,8 @@ pub enum EventKind {
 pub enum Extra<'a> {
     /// Why the call of a member who left has ended, as FreeSWITCH names causes (`NORMAL_CLEARING`).
     HungUp(Cow<'a, str>),
+    /// Variables of the channel of a member who joins, by their names in the API.
+    Variables(Box<[(Box<str>, Box<str>)]>),
     /// The conference that a member goes to.
     To(Cow<'a, str>),
     /// The file of a recording, and why it could not be written.

@@ -67,16 +67,8 @@ impl<P: Publish> Follower<P> {
             RINGING_ID,
         ]);
         let (core_known, heard_at) = (false, None);
-        Self {
-            shared,
-            writer,
-            compare,
-            missed,
-            translator: Translator::default(),
-            others,
-            core_known,
-            heard_at,
-        }
+        let translator = Translator::with_variables(&shared.settings.variable_prefixes);
+        Self { shared, writer, compare, missed, translator, others, core_known, heard_at }
     }
 
     /// Follows the node for ever.

@@ -36,6 +36,8 @@ pub struct Settings {
     pub limits: Limits,
     /// Each conference is listed once in about this time, whether anything was odd or not.
     pub audit_every: Duration,
+    /// Channel variables whose names begin so are told with who joins.
+    pub variable_prefixes: Vec<String>,
 }
 
 impl Settings {

@@ -12,6 +12,8 @@ use crate::model::{ConferenceEvent, EventKind, Extra, Flag, MemberFacts, MemberS
 #[derive(Debug)]
 pub struct Translator {
     names: Names<COUNT>,
+    /// `variable_ecallmgr_` and its like.
+    prefixes: Vec<String>,
 }
 
 /// The headers that are read, by their place in the names.
@@ -90,11 +92,30 @@ const NAMES: [&str; COUNT] = [
 
 impl Default for Translator {
     fn default() -> Self {
-        Self { names: Names::new(NAMES) }
+        Self { names: Names::new(NAMES), prefixes: Vec::new() }
     }
 }
 
 impl Translator {
+    /// One that also takes the variables of channels whose names begin so. FreeSWITCH tells them if the profile has
+    /// `verbose-events` (conference_member.c, `conference_member_add_event_data`).
+    #[must_use]
+    pub fn with_variables(prefixes: &[String]) -> Self {
+        let prefixes = prefixes.iter().map(|prefix| format!("variable_{prefix}")).collect();
+        Self { prefixes, ..Self::default() }
+    }
+
+    /// Kazoo writes `Account-ID` as `account_id`.
+    fn variables(&self, event: &Event) -> Option<Extra<'static>> {
+        let found = event.headers().filter_map(|(name, value)| {
+            let prefix = self.prefixes.iter().find(|prefix| name.starts_with(prefix.as_bytes()))?;
+            let name = String::from_utf8_lossy(&name[prefix.len()..]).to_ascii_lowercase().replace('-', "_");
+            Some((name.into(), told(value)?.into()))
+        });
+        let found: Box<[_]> = if self.prefixes.is_empty() { Box::default() } else { found.collect() };
+        (!found.is_empty()).then_some(Extra::Variables(found))
+    }
+
     /// The conference event in it; `None` if it is an event of another kind, or lacks what every
     /// conference event has.
     pub fn conference_event<'a>(&self, event: &'a Event) -> Option<ConferenceEvent<'a>> {
@@ -114,7 +135,11 @@ impl Translator {
             size: size.and_then(|size| u32::try_from(size).ok()),
             account: get(Header::Account).and_then(told),
             member: member(&fields),
-            extra: extra(kind, &fields).map(Box::new),
+            extra: match kind {
+                EventKind::Joined => self.variables(event),
+                kind => extra(kind, &fields),
+            }
+            .map(Box::new),
         })
     }
 }

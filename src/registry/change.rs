@@ -22,6 +22,9 @@ pub struct Change {
     pub reason: Reason,
     /// What else there is to tell of it.
     pub detail: Option<Detail>,
+    /// Which event of the switch has told it: its `Event-Sequence`, and the how many-eth change of that event this is.
+    /// 0 if it was no event.
+    pub cause: (u64, u32),
 }
 
 /// What some kinds of change tell beside the state.

@@ -16,6 +16,7 @@ mod recordings;
 mod update;
 mod whole;
 
+use std::cell::Cell;
 use std::sync::Arc;
 
 use super::Map;
@@ -41,6 +42,22 @@ pub(super) struct Step<'a> {
     /// The number of the event by its arrival; of a list, that of the last event before it.
     pub(super) arrival: u64,
     pub(super) reason: Reason,
+    /// The event's `Event-Sequence`; 0 for what no event tells.
+    pub(super) sequence: u64,
+    /// How many changes it has come to.
+    pub(super) told: Cell<u32>,
+}
+
+impl<'a> Step<'a> {
+    /// One that an event takes.
+    pub(super) fn of_event(publish: &'a dyn Publish, arrival: u64, sequence: u64, now: Moment) -> Self {
+        Self { sequence, ..Self::of(publish, arrival, Reason::Event, now) }
+    }
+
+    /// One that something else takes.
+    pub(super) fn of(publish: &'a dyn Publish, arrival: u64, reason: Reason, now: Moment) -> Self {
+        Self { publish, now, arrival, reason, sequence: 0, told: Cell::new(0) }
+    }
 }
 
 pub(super) struct Room {
@@ -130,7 +147,9 @@ impl Room {
     pub(super) fn apply(&mut self, event: &ConferenceEvent<'_>, step: &Step<'_>) -> Option<Odd> {
         self.touched = step.arrival;
         let mut odd = match (&event.member, event.kind) {
-            (Some(facts), EventKind::Joined) => self.join(event.sequence, facts, step),
+            (Some(facts), EventKind::Joined) => {
+                self.join(event.sequence, facts, event.extra.as_deref(), step)
+            }
             (Some(facts), EventKind::Left) => {
                 self.leave(&facts.call_id, event.sequence, event.extra.as_deref(), step);
                 None
@@ -164,7 +183,13 @@ impl Room {
         odd
     }
 
-    fn join(&mut self, sequence: u64, facts: &MemberFacts<'_>, step: &Step<'_>) -> Option<Odd> {
+    fn join(
+        &mut self,
+        sequence: u64,
+        facts: &MemberFacts<'_>,
+        extra: Option<&Extra<'_>>,
+        step: &Step<'_>,
+    ) -> Option<Odd> {
         if self.members.contains_key(&*facts.call_id) {
             self.join_anew(sequence, &facts.call_id, step);
             return self.update(sequence, facts, step);
@@ -178,7 +203,11 @@ impl Room {
         let names = (&*facts.caller_name, &*facts.caller_number);
         let state = facts.state.with(Flag::Floor, false);
         let joined = (step.now.unix_ms, self.next_stay());
-        let participant = Participant::new((*facts.call_id).into(), facts.member_id, names, joined, state);
+        let mut participant =
+            Participant::new((*facts.call_id).into(), facts.member_id, names, joined, state);
+        if let Some(Extra::Variables(variables)) = extra {
+            participant = participant.with_variables(variables.clone().into_vec().into());
+        }
         self.insert(participant, sequence, step);
         if let Some(member) = self.members.get_mut(&*facts.call_id) {
             member.joined_sequence = sequence;
@@ -337,6 +366,7 @@ impl Room {
                 participant: participant.map(|participant| (participant.clone(), participant.state())),
                 reason: step.reason,
                 detail,
+                cause: (step.sequence, step.told.replace(step.told.get() + 1)),
             });
         }
     }

@@ -159,7 +159,7 @@ impl<P: Publish> Writer<P> {
     /// Applies one event, in the order of arrival.
     pub fn apply(&mut self, event: &ConferenceEvent<'_>, now: Moment) -> Option<Odd> {
         self.arrivals += 1;
-        let step = Step { publish: &self.publish, now, arrival: self.arrivals, reason: Reason::Event };
+        let step = Step::of_event(&self.publish, self.arrivals, event.sequence, now);
         if let Some(room) = self.rooms.get_mut(&*event.instance) {
             if event.kind == EventKind::Destroyed {
                 self.end(&event.instance, Reason::Event, now);
@@ -193,8 +193,7 @@ impl<P: Publish> Writer<P> {
         }
         match event.kind {
             EventKind::Created | EventKind::Joined => {
-                let step =
-                    Step { publish: &self.publish, now, arrival: self.arrivals, reason: Reason::Event };
+                let step = Step::of_event(&self.publish, self.arrivals, event.sequence, now);
                 let mut room = begin(
                     &self.registry,
                     &self.node,
@@ -222,7 +221,7 @@ impl<P: Publish> Writer<P> {
 
     fn end(&mut self, instance: &str, reason: Reason, now: Moment) {
         let Some(mut room) = self.rooms.remove(instance) else { return };
-        let step = Step { publish: &self.publish, now, arrival: self.arrivals, reason };
+        let step = Step::of(&self.publish, self.arrivals, reason, now);
         // Out of the index first: whoever reads after the change does not find it any more.
         self.registry.remove(&room.conference);
         room.end(&step);
@@ -291,7 +290,7 @@ impl<P: Publish> Writer<P> {
         }
         let kept = self.ended.remove(&*listed.instance).map(|ended| ended.kept).unwrap_or_default();
         let noting = Noting::new(&self.publish, &mut result.differences);
-        let step = Step { publish: &noting, now, arrival: mark.arrival, reason: Reason::List };
+        let step = Step::of(&noting, mark.arrival, Reason::List, now);
         let is_new = !self.rooms.contains_key(&*listed.instance);
         if is_new {
             if listed.ending {

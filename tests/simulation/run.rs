@@ -186,7 +186,7 @@ pub(crate) fn settings(tight: bool) -> Settings {
         limits.response = TIGHT;
     }
     let node = config::Node::new("fs1", "memory", Secret::new("ClueCon"));
-    Settings { node, limits, audit_every: AUDIT }
+    Settings { node, limits, audit_every: AUDIT, variable_prefixes: Vec::new() }
 }
 
 impl Day {

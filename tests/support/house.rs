@@ -106,7 +106,12 @@ pub fn settings(addr: SocketAddr) -> Settings {
         reconnect_max_ms: 100,
         ..config::Node::new("fs1", addr.to_string(), Secret::new("ClueCon"))
     };
-    Settings { node, limits: Limits::default(), audit_every: Duration::from_secs(600) }
+    Settings {
+        node,
+        limits: Limits::default(),
+        audit_every: Duration::from_secs(600),
+        variable_prefixes: Vec::new(),
+    }
 }
 
 impl House {

@@ -1,8 +1,11 @@
 //! Who may pass: tokens to callers.
 
+use std::net::IpAddr;
+
 use super::{Context, not_let_in};
 use crate::api::{Access, ApiError, Asking, Gate};
 use crate::auth::{self, AccountId, Principal, Scope};
+use crate::secret::Secret;
 
 /// Who asks.
 #[derive(Debug, Clone)]
@@ -15,13 +18,28 @@ pub struct Caller {
 
 impl Caller {
     /// The account of the path.
-    pub(super) fn account(&self) -> Result<&AccountId, ApiError> {
+    pub(in crate::api::resources) fn account(&self) -> Result<&AccountId, ApiError> {
         self.account.as_ref().ok_or_else(|| ApiError::internal("the path has no account"))
     }
 
     /// Whether the caller may see what belongs to nobody yet.
     pub(super) fn is_superuser(&self) -> bool {
         self.principal.as_ref().is_some_and(Principal::is_superuser)
+    }
+}
+
+impl Context {
+    /// Whose token that is.
+    ///
+    /// # Errors
+    /// 401, 429 or 503, as for a request.
+    pub(in crate::api::resources) async fn let_in(
+        &self,
+        token: &Secret,
+        client: IpAddr,
+    ) -> Result<Principal, ApiError> {
+        let admitted = self.guard.authenticate(token.expose(), client).await;
+        admitted.map_err(|error| not_let_in(error, client))
     }
 }
 
@@ -33,8 +51,7 @@ impl Gate for Context {
             return Ok(Caller { principal: None, account: None });
         }
         let token = asking.token.ok_or_else(ApiError::invalid_credentials)?;
-        let admitted = self.guard.authenticate(token.expose(), asking.client).await;
-        let principal = admitted.map_err(|error| not_let_in(error, asking.client))?;
+        let principal = self.let_in(token, asking.client).await?;
         let scope = match asking.access {
             Access::Read => Scope::Read,
             Access::Control => Scope::Control,

@@ -19,7 +19,7 @@ pub(super) const GREGORIAN: u64 = 62_167_219_200;
 
 /// A participant as clients see him.
 #[derive(Serialize)]
-pub(super) struct ParticipantView<'a> {
+pub(in crate::api::resources) struct ParticipantView<'a> {
     call_id: &'a str,
     conference_name: &'a str,
     conference_uuid: &'a str,
@@ -176,13 +176,18 @@ impl Context {
     }
 
     /// One participant, with the state of this moment.
-    pub(super) fn participant_view<'a>(
+    pub(in crate::api::resources) fn participant_view<'a>(
         &self,
         conference: &'a Conference,
         participant: &'a Participant,
     ) -> ParticipantView<'a> {
         let (stale, state) = (conference.is_stale(), participant.state());
         view(self, (conference, stale), (participant, state), Moment::now())
+    }
+
+    /// Recordings, as they are shown.
+    pub(in crate::api::resources) fn recordings_view(&self, recordings: &[Arc<Recording>]) -> Vec<Value> {
+        recordings.iter().map(|it| self.recording_view(it)).collect()
     }
 
     fn recording_view(&self, recording: &Recording) -> Value {
@@ -209,7 +214,7 @@ impl Context {
             "duration": realtime.duration,
             "is_locked": realtime.is_locked,
             "recording": realtime.recordings.iter().any(|recording| !recording.paused),
-            "recordings": realtime.recordings.iter().map(|it| self.recording_view(it)).collect::<Vec<_>>(),
+            "recordings": self.recordings_view(&realtime.recordings),
             "complete": self.registry.is_complete(),
             "participants": realtime.participants(self, now),
         });

@@ -6,17 +6,35 @@
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::future::BoxFuture;
 
 use super::{Caller, Context};
 use crate::api::ApiError;
 use crate::auth::AccountId;
 use crate::documents::{DocumentError, DocumentRecord};
+use crate::hub::Whose;
 use crate::model::AccountTag;
 use crate::registry::Conference;
 use crate::store::StoreError;
 
+/// How often it is looked who owns a conference, and how long between two looks: five seconds in all.
+const OWNER_TRIES: u32 = 50;
+const OWNER_EVERY: Duration = Duration::from_millis(100);
+
+/// Asked by whoever sorts what happens.
+pub struct Asking(pub Arc<Context>);
+
+impl Whose for Asking {
+    fn owner_of(&self, conference: Arc<Conference>) -> BoxFuture<'static, Option<AccountId>> {
+        let context = Arc::clone(&self.0);
+        Box::pin(async move { context.owner_of_conference(&conference).await })
+    }
+}
+
 /// A conference of the caller's account.
-pub(super) struct Found {
+pub(in crate::api::resources) struct Found {
     /// The id in the path, which is its name on the switch.
     pub(super) id: String,
     /// Its document, unless it is an ad-hoc one, or the database is away.
@@ -24,7 +42,7 @@ pub(super) struct Found {
     /// Whether it is known to have no document.
     pub(super) is_ad_hoc: bool,
     /// Where it runs, oldest first.
-    pub(super) instances: Vec<Arc<Conference>>,
+    pub(in crate::api::resources) instances: Vec<Arc<Conference>>,
 }
 
 impl Context {
@@ -32,7 +50,7 @@ impl Context {
     ///
     /// Without the database what runs is found all the same if its tag or, before, its document has told
     /// that it is the account's.
-    pub(super) async fn find(&self, caller: &Caller, id: &str) -> Result<Found, ApiError> {
+    pub(in crate::api::resources) async fn find(&self, caller: &Caller, id: &str) -> Result<Found, ApiError> {
         let account = caller.account()?;
         let running = self.registry.conference(id);
         let away = match self.documents.text(account, id).await {
@@ -142,6 +160,54 @@ impl Context {
             }
         }
         Ok(found)
+    }
+
+    /// Everything that runs and is the account's, with or without a document.
+    pub(in crate::api::resources) async fn running_of(
+        &self,
+        caller: &Caller,
+    ) -> Result<Vec<Arc<Conference>>, ApiError> {
+        let account = caller.account()?;
+        let mut running = self.registry.conferences();
+        let names: HashSet<String> = running.iter().map(|conference| conference.name.to_string()).collect();
+        let names: Vec<String> = names.into_iter().collect();
+        let mut owners = HashMap::new();
+        for some in names.chunks(500) {
+            owners.extend(self.documents.owners_of(some).await?);
+        }
+        running.retain(|conference| match owners.get(&*conference.name) {
+            Some(owner) => owner == account,
+            None => self.is_of(caller, account, conference),
+        });
+        running.sort_by(|a, b| (&a.name, a.began_unix_ms).cmp(&(&b.name, b.began_unix_ms)));
+        Ok(running)
+    }
+
+    /// Whose a conference is, for everybody who listens to its account.
+    async fn owner_of_conference(&self, conference: &Conference) -> Option<AccountId> {
+        let mut tries = 0;
+        loop {
+            if let Some(owner) = self.owners.of(conference) {
+                return Some(owner);
+            }
+            tries += 1;
+            let documented = self.documents.owners_of(&[conference.name.to_string()]).await;
+            let is_last = tries >= OWNER_TRIES;
+            match (documented, conference.account_tag()) {
+                (Ok(mut owners), _) if owners.contains_key(&*conference.name) => {
+                    return owners.remove(&*conference.name);
+                }
+                (Err(error), _) if !is_last => {
+                    tracing::debug!(conference = &*conference.name, "its owner cannot be asked for: {error}");
+                }
+                (_, AccountTag::Tagged(account)) => return account.parse().ok(),
+                (_, AccountTag::Untagged) => return self.default_account.clone(),
+                // Its first event tells; a list does not.
+                (_, AccountTag::Unknown) if is_last => return None,
+                (_, AccountTag::Unknown) => {}
+            }
+            tokio::time::sleep(OWNER_EVERY).await;
+        }
     }
 
     /// The names among them that are ids of documents, of whichever account.

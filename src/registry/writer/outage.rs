@@ -138,7 +138,7 @@ impl<P: Publish> Writer<P> {
     }
 
     fn tell(&self, rooms: &[&Room], kind: ChangeKind, reason: Reason, now: Moment) {
-        let step = Step { publish: &self.publish, now, arrival: self.arrivals, reason };
+        let step = Step::of(&self.publish, self.arrivals, reason, now);
         for room in rooms {
             room.publish(kind, None, &step);
         }

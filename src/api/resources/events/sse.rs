@@ -1,0 +1,125 @@
+//! `GET /v2/accounts/{A}/conferences/{C}/events`: a conference as server-sent events, for whoever only speaks HTTP.
+//!
+//! It begins with a `snapshot`, or with what was missed since `Last-Event-ID`; each event has its place as its id,
+//! `INSTANCE;SEQ`. A comment now and then keeps proxies from closing what is silent.
+
+use std::collections::{HashMap, VecDeque};
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use futures_util::stream;
+use http::Method;
+use tokio::sync::Notify;
+use tokio::time::timeout;
+
+use super::message::event_data;
+use super::{Piece, Place, Subscription};
+use crate::api::resources::{Caller, Context};
+use crate::api::{Access, ApiError, Request, Response, Route};
+use crate::hub::{Binding, word};
+
+const EVENTS: &str = "/v2/accounts/{A}/conferences/{C}/events";
+/// A comment after so long a silence; less than an idle connection has.
+const SILENCE: Duration = Duration::from_secs(10);
+const AT_ONCE: usize = 64;
+
+pub(super) fn routes() -> Vec<Route<Context>> {
+    let route = Route::new(Method::GET, EVENTS, "conference_events", Access::Read, events);
+    vec![route.answers("text/event-stream")]
+}
+
+/// What is still to be sent.
+struct Sending {
+    context: Arc<Context>,
+    subscription: Subscription,
+    pieces: VecDeque<Piece>,
+    news: Arc<Notify>,
+    silence: Duration,
+    _place: Place,
+}
+
+async fn events(context: Arc<Context>, caller: Caller, request: Request) -> Result<Response, ApiError> {
+    let (account, id) = (caller.account()?.clone(), request.param("C")?);
+    let principal = caller.principal.as_ref().ok_or_else(ApiError::invalid_credentials)?;
+    // A conference that is not there, or somebody else's, is told at once; one that may come is waited for.
+    match context.find(&caller, id).await {
+        Ok(_) => {}
+        Err(error) if error.message() == "switch_unavailable" => {}
+        Err(error) => return Err(error),
+    }
+    let place = context.events.enter(&principal.credential)?;
+    let text = format!("conference.event.{}.*", word(id));
+    let binding = Binding::parse(&text, account.as_str())
+        .map_err(|error| ApiError::invalid_request(error.to_string()))?;
+    let news = Arc::new(Notify::new());
+    let mut subscription = Subscription::new(&context, binding, (caller.clone(), &account), &news);
+    let resume = match request.header("last-event-id") {
+        Some(last) => HashMap::from([(id.to_owned(), place_of(last)?)]),
+        None => HashMap::new(),
+    };
+    let pieces = subscription.begin(&context, &resume, true).await?.into();
+    let silence = SILENCE.min(context.silence_allowed / 3);
+    let sending = Sending { context, subscription, pieces, news, silence, _place: place };
+    Ok(Response::event_stream(stream::unfold(sending, |mut sending| async {
+        Some((sending.next().await?, sending))
+    })))
+}
+
+fn place_of(id: &str) -> Result<(String, u64), ApiError> {
+    let parsed =
+        id.split_once(';').and_then(|(instance, seq)| Some((instance.to_owned(), seq.parse().ok()?)));
+    parsed.ok_or_else(|| ApiError::invalid_request("Last-Event-ID is not an id of this stream"))
+}
+
+impl Sending {
+    /// The next bytes; `None`: the daemon stops, or it cannot be said any more what runs.
+    async fn next(&mut self) -> Option<Bytes> {
+        let stopping = self.context.events.stopping.clone();
+        loop {
+            if !self.pieces.is_empty() {
+                let mut text = String::new();
+                for piece in std::mem::take(&mut self.pieces) {
+                    self.write(&piece, &mut text);
+                }
+                return Some(text.into());
+            }
+            if stopping.is_cancelled() {
+                return None;
+            }
+            self.pieces = self.subscription.next(&self.context, AT_ONCE).await.ok()?.into();
+            if !self.pieces.is_empty() || self.subscription.has_more() {
+                continue;
+            }
+            let news = self.news.clone();
+            let woken = timeout(self.silence, async {
+                tokio::select! {
+                    () = news.notified() => {}
+                    () = stopping.cancelled() => {}
+                }
+            });
+            if woken.await.is_err() {
+                return Some(Bytes::from_static(b": still here\n\n"));
+            }
+        }
+    }
+
+    fn write(&self, piece: &Piece, text: &mut String) {
+        let (event, id, data) = match piece {
+            Piece::Event(told, _) => {
+                let id = told.number().map(|(instance, number)| format!("{instance};{number}"));
+                (told.event(), id, event_data(piece, &self.context.events.streams.origin))
+            }
+            Piece::Snapshot(data) => {
+                let instance = data["instance_id"].as_str();
+                ("snapshot", instance.map(|instance| format!("{instance};{}", data["seq"])), data.to_string())
+            }
+            Piece::Gap(data) => ("gap", None, data.to_string()),
+        };
+        if let Some(id) = id {
+            text.push_str(&format!("id: {id}\n"));
+        }
+        // JSON has no line ends.
+        text.push_str(&format!("event: {event}\ndata: {data}\n\n"));
+    }
+}

@@ -1,0 +1,145 @@
+//! The task between the changes and the streams: whose conference is it?
+//!
+//! ```text
+//! hub ─▶ known?  ─ yes ─▶ streams
+//!          └ no ─▶ waits, all of its instance in order ─ asked ─▶ streams
+//! ```
+//!
+//! The wall between accounts stands here: what is in an account's streams is the account's. A conference is asked
+//! about once; while the answer is on its way nobody else's changes wait for it.
+
+use std::collections::{HashMap, VecDeque};
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::StreamExt;
+use futures_util::future::BoxFuture;
+use futures_util::stream::FuturesUnordered;
+use tokio::sync::broadcast::Receiver;
+use tokio::sync::broadcast::error::RecvError;
+use tokio_util::sync::CancellationToken;
+
+use super::streams::{Putting, Streams};
+use super::told::{News, Told};
+use crate::model::{AccountTag, Moment, Notice};
+use crate::registry::{Change, ChangeKind, Conference};
+use crate::store::AccountId;
+
+/// Knows whose conferences are.
+pub trait Whose: Send + Sync + 'static {
+    /// Whose that conference is; `None` if it is nobody's as far as is known.
+    fn owner_of(&self, conference: Arc<Conference>) -> BoxFuture<'static, Option<AccountId>>;
+}
+
+/// How often is looked for what is too old.
+const SWEEP_EVERY: Duration = Duration::from_secs(30);
+/// Changes of a conference that wait for its owner. Beyond them it is told as nobody's.
+const WAITING: usize = 4_096;
+
+/// Puts what is told into the streams.
+pub struct Sorter {
+    streams: Arc<Streams>,
+    whose: Arc<dyn Whose>,
+    putting: Putting,
+    known: HashMap<Arc<str>, Option<AccountId>>,
+    waiting: HashMap<Arc<str>, VecDeque<Arc<Change>>>,
+    asked: FuturesUnordered<BoxFuture<'static, (Arc<str>, Option<AccountId>)>>,
+}
+
+impl Sorter {
+    /// One that asks there whose conferences are.
+    pub fn new(streams: Arc<Streams>, whose: Arc<dyn Whose>) -> Self {
+        Self {
+            streams,
+            whose,
+            putting: Putting::default(),
+            known: HashMap::new(),
+            waiting: HashMap::new(),
+            asked: FuturesUnordered::new(),
+        }
+    }
+
+    /// Sorts until it is stopped, or nobody tells anything any more.
+    pub async fn run(
+        mut self,
+        mut changes: Receiver<Arc<Change>>,
+        mut notices: Receiver<Arc<Notice>>,
+        stop: CancellationToken,
+    ) {
+        let mut sweeps = tokio::time::interval(SWEEP_EVERY);
+        loop {
+            tokio::select! {
+                biased;
+                () = stop.cancelled() => return,
+                Some((instance, owner)) = self.asked.next() => self.answered(instance, owner),
+                change = changes.recv() => match change {
+                    Ok(change) => self.change(change),
+                    Err(RecvError::Lagged(lost)) => {
+                        tracing::warn!(lost, "changes came faster than they could be handed on: all subscribers begin anew");
+                        self.streams.break_off();
+                    }
+                    Err(RecvError::Closed) => return,
+                },
+                notice = notices.recv() => match notice {
+                    Ok(notice) => self.notice(notice),
+                    Err(RecvError::Lagged(lost)) => tracing::warn!(lost, "notices were lost"),
+                    Err(RecvError::Closed) => return,
+                },
+                _ = sweeps.tick() => self.putting.sweep(&self.streams, Moment::now().monotonic_ms),
+            }
+        }
+    }
+
+    fn notice(&mut self, notice: Arc<Notice>) {
+        let account = notice.account.parse().ok();
+        self.put(account, News::Notice(notice));
+    }
+
+    fn change(&mut self, change: Arc<Change>) {
+        let instance = &change.conference.instance;
+        if let Some(waiting) = self.waiting.get_mut(instance) {
+            waiting.push_back(change);
+            if waiting.len() >= WAITING {
+                let instance = waiting[0].conference.instance.clone();
+                self.answered(instance, None);
+            }
+            return;
+        }
+        match self.known.get(instance) {
+            Some(Some(owner)) => self.tell(Some(owner.clone()), change),
+            // A tag may have come since.
+            Some(None) if !matches!(change.conference.account_tag(), AccountTag::Tagged(_)) => {
+                self.tell(None, change);
+            }
+            _ => self.ask(change),
+        }
+    }
+
+    fn ask(&mut self, change: Arc<Change>) {
+        let (instance, conference) = (change.conference.instance.clone(), change.conference.clone());
+        self.waiting.insert(instance.clone(), VecDeque::from([change]));
+        let owner = self.whose.owner_of(conference);
+        self.asked.push(Box::pin(async move { (instance, owner.await) }));
+    }
+
+    fn answered(&mut self, instance: Arc<str>, owner: Option<AccountId>) {
+        // Too many had waited, and it has been told without an answer.
+        let Some(waiting) = self.waiting.remove(&instance) else { return };
+        self.known.insert(instance, owner.clone());
+        for change in waiting {
+            self.tell(owner.clone(), change);
+        }
+    }
+
+    fn tell(&mut self, owner: Option<AccountId>, change: Arc<Change>) {
+        if change.kind == ChangeKind::ConferenceDestroyed {
+            self.known.remove(&change.conference.instance);
+        }
+        self.put(owner, News::Change(change));
+    }
+
+    fn put(&mut self, owner: Option<AccountId>, news: News) {
+        let told = Told::new(owner, news);
+        self.putting.put(&self.streams, told, Moment::now().monotonic_ms);
+    }
+}
