@@ -76,7 +76,7 @@ impl Sorter {
                     Ok(change) => self.change(change),
                     Err(RecvError::Lagged(lost)) => {
                         tracing::warn!(lost, "changes came faster than they could be handed on: all subscribers begin anew");
-                        self.streams.break_off();
+                        self.begin_anew();
                     }
                     Err(RecvError::Closed) => return,
                 },
@@ -88,6 +88,14 @@ impl Sorter {
                 _ = sweeps.tick() => self.putting.sweep(&self.streams, Moment::now().monotonic_ms),
             }
         }
+    }
+
+    /// What was lost may have been the end of what is known here.
+    fn begin_anew(&mut self) {
+        self.known.clear();
+        self.waiting.clear();
+        self.asked.clear();
+        self.streams.break_off();
     }
 
     fn notice(&mut self, notice: Arc<Notice>) {

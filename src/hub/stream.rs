@@ -97,7 +97,11 @@ impl Stream {
 
     /// Wakes somebody from now on whenever there is something new. He is forgotten when he is dropped.
     pub fn wakes(&self, reader: &Arc<Notify>) {
-        self.ring().readers.push(Arc::downgrade(reader));
+        let (mut ring, reader) = (self.ring(), Arc::downgrade(reader));
+        // Whoever comes again and again is there once.
+        if !ring.readers.iter().any(|known| known.ptr_eq(&reader)) {
+            ring.readers.push(reader);
+        }
     }
 
     /// The place of what is told next.

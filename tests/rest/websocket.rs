@@ -350,3 +350,36 @@ async fn a_daemon_that_stops_says_so() {
     let (end, _) = tokio::join!(socket.end(), daemon.stop());
     assert_eq!(u16::from(end.expect("a reason").code), 1001);
 }
+
+#[tokio::test]
+async fn who_gives_no_sign_of_life_is_let_go() {
+    let house = House::with(1, |config| config.events.idle_timeout_s = 1).await;
+    let token = token(&house, ACCOUNT).await;
+    let mut quiet = Socket::open(&house, Some(&token)).await;
+    let mut awake = Socket::open(&house, Some(&token)).await;
+    awake.subscribe(json!({ "binding": "conference.event.talk.*" })).await;
+    // Answers pings as long as it listens; the other one does not even read them.
+    let gone = tokio::time::Instant::now() + std::time::Duration::from_millis(2_500);
+    let listening = tokio::time::timeout_at(gone, awake.hear()).await;
+    assert!(listening.is_err(), "{listening:?}");
+    house.join("talk", "Ann").await;
+    awake.event("add-member").await;
+    // He may be too late for the reason.
+    let ended = async { while let Some(Ok(_)) = quiet.0.next().await {} };
+    tokio::time::timeout(PATIENCE, ended).await.expect("it is closed");
+}
+
+#[tokio::test]
+async fn a_token_that_is_revoked_ends_what_was_begun_with_it() {
+    let house = House::with(1, |config| config.events.idle_timeout_s = 1).await;
+    let token = token(&house, ACCOUNT).await;
+    let mut socket = Socket::open(&house, Some(&token)).await;
+    socket.subscribe(json!({ "binding": "conference.event.talk.*" })).await;
+    let store = house.daemon.context().store.clone();
+    let credentials = convened::auth::Credentials::new(store, convened::store::Clock::system());
+    for known in credentials.list().await.expect("the database is there") {
+        credentials.revoke(&known.id).await.expect("it is revoked");
+    }
+    let end = socket.end().await.expect("a reason");
+    assert_eq!((u16::from(end.code), &*end.reason), (1008, "the token is not good any more"));
+}

@@ -18,6 +18,8 @@ mod websocket;
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use std::time::Duration;
+
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -28,6 +30,8 @@ use crate::hub::Streams;
 
 pub(super) use subscription::{Piece, Subscription};
 
+/// How often it is looked whether a token is still good, at least.
+const CHECK_EVERY: Duration = Duration::from_secs(30);
 /// When somebody may have gone who was let in.
 const AGAIN_AFTER_S: u32 = 10;
 
@@ -55,6 +59,16 @@ impl Events {
         self.stopping.cancel();
         self.tasks.close();
         self.tasks.wait().await;
+    }
+
+    /// How long a subscriber may give no sign of life.
+    pub(super) fn idle(&self) -> Duration {
+        Duration::from_secs(self.settings.idle_timeout_s)
+    }
+
+    /// How often it is looked whether a token is still good.
+    pub(super) fn check_every(&self) -> Duration {
+        CHECK_EVERY.min(self.idle() / 2)
     }
 
     /// Lets one more in with that credential.

@@ -4,6 +4,7 @@
 //! `INSTANCE;SEQ`. A comment now and then keeps proxies from closing what is silent.
 
 use std::collections::{HashMap, VecDeque};
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -11,13 +12,14 @@ use bytes::Bytes;
 use futures_util::stream;
 use http::Method;
 use tokio::sync::Notify;
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout};
 
 use super::message::event_data;
 use super::{Piece, Place, Subscription};
 use crate::api::resources::{Caller, Context};
 use crate::api::{Access, ApiError, Request, Response, Route};
 use crate::hub::{Binding, word};
+use crate::secret::Secret;
 
 const EVENTS: &str = "/v2/accounts/{A}/conferences/{C}/events";
 /// A comment after so long a silence; less than an idle connection has.
@@ -36,6 +38,10 @@ struct Sending {
     pieces: VecDeque<Piece>,
     news: Arc<Notify>,
     silence: Duration,
+    /// The token, and when it is looked at again.
+    token: Option<Secret>,
+    client: IpAddr,
+    check_at: Instant,
     _place: Place,
 }
 
@@ -59,8 +65,11 @@ async fn events(context: Arc<Context>, caller: Caller, request: Request) -> Resu
         None => HashMap::new(),
     };
     let pieces = subscription.begin(&context, &resume, true).await?.into();
-    let silence = SILENCE.min(context.silence_allowed / 3);
-    let sending = Sending { context, subscription, pieces, news, silence, _place: place };
+    let silence = SILENCE.min(context.silence_allowed / 3).min(context.events.check_every());
+    let (token, client, check_at) =
+        (request.token().cloned(), request.client(), Instant::now() + context.events.check_every());
+    let sending =
+        Sending { context, subscription, pieces, news, silence, token, client, check_at, _place: place };
     Ok(Response::event_stream(stream::unfold(sending, |mut sending| async {
         Some((sending.next().await?, sending))
     })))
@@ -84,7 +93,7 @@ impl Sending {
                 }
                 return Some(text.into());
             }
-            if stopping.is_cancelled() {
+            if stopping.is_cancelled() || !self.is_still_let_in().await {
                 return None;
             }
             self.pieces = self.subscription.next(&self.context, AT_ONCE).await.ok()?.into();
@@ -101,6 +110,18 @@ impl Sending {
             if woken.await.is_err() {
                 return Some(Bytes::from_static(b": still here\n\n"));
             }
+        }
+    }
+
+    /// A token that cannot be checked just now is as good as it was.
+    async fn is_still_let_in(&mut self) -> bool {
+        let Some(token) = self.token.as_ref().filter(|_| self.check_at <= Instant::now()) else {
+            return true;
+        };
+        self.check_at = Instant::now() + self.context.events.check_every();
+        match self.context.let_in(token, self.client).await {
+            Ok(_) => true,
+            Err(error) => error.status() != http::StatusCode::UNAUTHORIZED,
         }
     }
 

@@ -97,7 +97,7 @@ impl Subscription {
         let Ok((told, _)) = stream.read(place, usize::MAX) else { return Ok(false) };
         self.last.insert(instance.into(), seq);
         for told in told {
-            self.take(told, pieces);
+            self.take(context, told, pieces);
         }
         Ok(true)
     }
@@ -123,9 +123,7 @@ impl Subscription {
             Ok((told, place)) => {
                 self.place = place;
                 for told in told {
-                    if context.events.settings.tells(told.event()) {
-                        self.take(told, &mut pieces);
-                    }
+                    self.take(context, told, &mut pieces);
                 }
             }
             Err(_) => {
@@ -144,23 +142,23 @@ impl Subscription {
         self.stream.end() != self.place
     }
 
-    fn take(&mut self, told: Arc<Told>, pieces: &mut Vec<Piece>) {
+    fn take(&mut self, context: &Context, told: Arc<Told>, pieces: &mut Vec<Piece>) {
+        let is_told = context.events.settings.tells(told.event()) && self.binding.takes(&told);
         let Some((instance, number)) = told.number() else {
-            if self.binding.takes(&told) {
+            if is_told {
                 pieces.push(Piece::Event(told, None));
             }
             return;
         };
         let last = self.last.get(instance).copied().unwrap_or(0);
-        if number <= last || !self.binding.takes(&told) {
-            return;
-        }
-        let instance = instance.clone();
+        // Nothing follows it, whether it is told or not.
         if told.event() == "conference-destroy" {
-            self.last.remove(&instance);
-        } else {
-            self.last.insert(instance, number);
+            self.last.remove(instance);
+        } else if is_told && number > last {
+            self.last.insert(instance.clone(), number);
         }
-        pieces.push(Piece::Event(told, Some(last)));
+        if is_told && number > last {
+            pieces.push(Piece::Event(told, Some(last)));
+        }
     }
 }

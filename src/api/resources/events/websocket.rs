@@ -39,8 +39,6 @@ use crate::secret::Secret;
 const LONGEST: usize = 64 * 1_024;
 /// So many pieces are written before somebody else has his turn.
 const AT_ONCE: usize = 64;
-/// How often it is looked whether the token is still good.
-const CHECK_EVERY: Duration = Duration::from_secs(30);
 
 pub(super) fn routes() -> Vec<Route<Context>> {
     vec![
@@ -96,12 +94,22 @@ impl From<Error> for End {
     }
 }
 
+/// A token, whose it is, and its place among those of the same credential.
+struct Known {
+    token: Secret,
+    principal: Principal,
+    place: Place,
+}
+
+/// More tokens of different people are not taken on one connection.
+const MOST_TOKENS: usize = 16;
+
 /// Who is connected, and what he has subscribed to.
 struct Session {
     context: Arc<Context>,
     client: std::net::IpAddr,
-    /// The token, whose it is, and its place among those of the same credential.
-    who: Option<(Secret, Principal, Place)>,
+    /// The tokens that were said here, the one that counts for what is asked next at the end.
+    known: Vec<Known>,
     subscriptions: Vec<(AccountId, Subscription)>,
     /// Wakes this session when there is something new.
     news: Arc<Notify>,
@@ -110,7 +118,7 @@ struct Session {
 impl Session {
     fn new(context: Arc<Context>, request: &Request) -> Self {
         let (subscriptions, news) = (Vec::new(), Arc::new(Notify::new()));
-        Self { context, client: request.client(), who: None, subscriptions, news }
+        Self { context, client: request.client(), known: Vec::new(), subscriptions, news }
     }
 
     fn events(&self) -> &Arc<Events> {
@@ -119,12 +127,15 @@ impl Session {
 
     async fn authenticate(&mut self, token: Secret) -> Result<(), ApiError> {
         let principal = self.context.let_in(&token, self.client).await?;
-        let same = self.who.as_ref().is_some_and(|(_, known, _)| known.credential == principal.credential);
-        let place = match self.who.take() {
-            Some((_, _, place)) if same => place,
-            _ => self.events().enter(&principal.credential)?,
+        let same = self.known.iter().position(|known| known.principal.token_id == principal.token_id);
+        let place = match same {
+            Some(at) => self.known.remove(at).place,
+            None if self.known.len() >= MOST_TOKENS => {
+                return Err(ApiError::invalid_request("too many different tokens on one connection"));
+            }
+            None => self.events().enter(&principal.credential)?,
         };
-        self.who = Some((token, principal, place));
+        self.known.push(Known { token, principal, place });
         Ok(())
     }
 
@@ -150,8 +161,8 @@ impl Session {
     }
 
     async fn serve(&mut self, socket: &mut Socket) -> End {
-        let idle = Duration::from_secs(self.events().settings.idle_timeout_s);
-        let (mut pings, mut checks) = (interval(idle / 3), interval(CHECK_EVERY));
+        let (idle, check_every) = (self.events().idle(), self.events().check_every());
+        let (mut pings, mut checks) = (interval(idle / 3), interval(check_every));
         for ticks in [&mut pings, &mut checks] {
             ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
             ticks.reset();
@@ -204,11 +215,14 @@ impl Session {
 
     /// A token that cannot be checked just now is as good as it was.
     async fn is_still_let_in(&self) -> bool {
-        let Some((token, _, _)) = &self.who else { return true };
-        match self.context.let_in(token, self.client).await {
-            Ok(_) => true,
-            Err(error) => error.status() != http::StatusCode::UNAUTHORIZED,
+        for known in &self.known {
+            if let Err(error) = self.context.let_in(&known.token, self.client).await
+                && error.status() == http::StatusCode::UNAUTHORIZED
+            {
+                return false;
+            }
         }
+        true
     }
 
     /// Sends what there is by now, a part of it if it is much.
@@ -278,8 +292,8 @@ impl Session {
             Ok(readable) => readable,
             Err(errors) => return Ok(socket.send(Frame::text(failure(id, &errors))).await?),
         };
-        let Some((_, principal, _)) = &self.who else { return Ok(()) };
-        let caller = Caller { principal: Some(principal.clone()), account: Some(account.clone()) };
+        let principal = self.known.last().map(|known| known.principal.clone());
+        let caller = Caller { principal, account: Some(account.clone()) };
         let (resume, with_snapshot) = (asked.data.resume(), asked.data.snapshot);
         let mut begun = Vec::new();
         for binding in bindings {
@@ -312,7 +326,9 @@ impl Session {
 
     /// The account and the bindings, if they may be read by whoever asks.
     fn readable(&self, asked: &Message) -> Result<(AccountId, Vec<Binding>), Vec<String>> {
-        let Some((_, principal, _)) = &self.who else { return Err(vec!["invalid_credentials".to_owned()]) };
+        let Some(Known { principal, .. }) = self.known.last() else {
+            return Err(vec!["invalid_credentials".to_owned()]);
+        };
         let account = match (&asked.data.account_id, &principal.account) {
             (Some(named), _) => named.parse().map_err(|error| vec![format!("account_id: {error}")])?,
             (None, Some(own)) => own.clone(),
