@@ -6,11 +6,10 @@ use std::sync::Arc;
 
 use futures_util::future::join_all;
 
-use super::command::{meaning, words};
+use super::command::words;
 use super::effect::{Effect, NOT_LEFT, NOT_SO, Sending, effect, shows};
 use super::reply::{Line, Verdict, read_lines};
 use super::sight::Sight;
-use super::target::Target;
 use super::{Switchboard, send};
 use crate::model::{ActionResult, Flag, MemberState, Outcome, ParticipantAction, Problem, Selection};
 use crate::node::{Node, conference_word};
@@ -124,7 +123,8 @@ impl Switchboard {
         chosen.retain(|who| selection.has(who.member_id, who.state()));
         let before: Vec<_> = chosen.iter().map(|who| who.state()).collect();
         let sending = Sending::of(action, &chosen);
-        let replies = join_all(chosen.iter().map(|who| self.tell_one(node, name, who, action))).await;
+        let each = chosen.iter().map(|who| self.tell_one(node, name, (conference, who), action));
+        let replies = join_all(each).await;
         drop(turn);
         let refused = chosen.iter().zip(&replies).filter(|(_, reply)| is_refusal(reply));
         let refused: HashSet<_> = refused.map(|(who, _)| who.stay).collect();
@@ -153,15 +153,13 @@ impl Switchboard {
         &self,
         node: &Node,
         name: &str,
-        who: &Participant,
+        (conference, who): (&Conference, &Arc<Participant>),
         action: &ParticipantAction,
     ) -> Result<(), Option<Problem>> {
-        let Some(target) = Target::of(node, name, who).await.map_err(Some)? else { return Err(None) };
-        let line = format!("conference {name} {}", words(action, &target, self.kick_word()));
-        match meaning(action, &send(node, &line).await.map_err(Some)?) {
-            Verdict::Accepted => Ok(()),
-            Verdict::NoMember | Verdict::NoConference => Err(None),
-            Verdict::Refused(words) => Err(Some(Problem::Refused(words))),
+        match self.ask(node, name, (conference, who), action).await {
+            Ok(Some(_)) => Ok(()),
+            Ok(None) => Err(None),
+            Err(problem) => Err(Some(problem)),
         }
     }
 

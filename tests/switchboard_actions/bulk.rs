@@ -1,6 +1,6 @@
 //! Everybody at once.
 
-use convened::model::{Flag, Outcome, ParticipantAction, Problem};
+use convened::model::{Flag, Outcome, ParticipantAction, Problem, Selection};
 use convened::sim::switch::Switch;
 use convened::sim::world::Caller;
 
@@ -163,4 +163,18 @@ async fn a_name_that_has_gone_to_another_conference_is_not_acted_on() {
     let truth = house.switch.truth();
     assert!(!truth[0].locked, "Ben's conference is not locked");
     assert!(truth[0].member(&ben).is_some_and(|member| member.speak), "and Ben is in it and heard");
+}
+
+#[tokio::test]
+async fn somebody_chosen_who_is_not_linked_yet_is_acted_on_a_moment_later() {
+    let mut options = options();
+    options.world.list_lag = 300_000;
+    let house = House::following(Switch::start(options).await.unwrap()).await;
+    let ann = house.switch.join("daily", Caller::new("Ann", "2001")).unwrap();
+    house.agrees().await;
+    let selection = Selection { muted: Some(false), ..Selection::default() };
+    let (board, instances) = (crate::switchboard(&house), house.registry.conference("daily"));
+    let results = board.participants(&instances, ParticipantAction::Mute, Some(&selection));
+    assert_eq!(outcomes(&soon("results", results).await), [(Some(1), Outcome::Done)]);
+    assert!(!house.has("daily", &ann, Flag::Speak));
 }
