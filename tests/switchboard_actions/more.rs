@@ -72,12 +72,16 @@ async fn each_action_on_a_conference_says_what_came_of_it() {
     let (house, ann, _) = with_ann_and_ben().await;
     let setting = |name, value: &str| Setting { name, value: Word::new(value).unwrap() };
     let most = || ConferenceAction::Set(vec![setting("max_members", "7"), setting("caller_id_name", "Desk")]);
+    let called = |name: &str| ConferenceAction::Set(vec![setting("caller_id_name", name)]);
     for (action, outcome) in [
         (ConferenceAction::Play(media("a.wav")), Outcome::Done),
         (ConferenceAction::StopPlay, Outcome::Done),
         (ConferenceAction::StopPlay, Outcome::Already),
         (most(), Outcome::Done),
         (most(), Outcome::Already),
+        (called("-ERR"), Outcome::Done),
+        (called("-ERR"), Outcome::Already),
+        (called("Desk"), Outcome::Done),
     ] {
         let results = lock(&house, action.clone()).await;
         assert_eq!((results[0].outcome, results[0].problem.clone()), (outcome, None), "{action:?}");
