@@ -175,3 +175,37 @@ async fn every_action_has_a_schema_that_anybody_can_read() {
     }
     let _ = house.switch().join("talk", Caller::new("Ben", "2"));
 }
+
+#[tokio::test]
+async fn a_whole_number_may_be_written_with_a_point() {
+    let (house, owner, ann) = talk().await;
+    house.join("talk", "Ben").await;
+    let one = format!("conferences/talk/participants/{ann}");
+    let many = "conferences/talk/participants";
+    let put = |path: String, body: String| {
+        let call = owner.ask(Method::PUT, &path).header("content-type", "application/json");
+        async move { call.body(format!(r#"{{"data": {body}}}"#)).send().await }
+    };
+    for (body, line) in [
+        (r#"{"action": "volume_in", "level": 3.0}"#, format!("volume_in uuid={ann} 3")),
+        (r#"{"action": "volume_out", "level": -2.0}"#, format!("volume_out uuid={ann} -2")),
+        (r#"{"action": "energy", "level": 3e2}"#, format!("energy uuid={ann} 300")),
+    ] {
+        put(one.clone(), body.to_owned()).await.ok();
+        assert_eq!(sent(&house).last(), Some(&format!("api conference talk {line}")), "{body}");
+    }
+    for (body, ids) in [
+        (r#"{"action": "kick", "dry_run": true, "participants": [1.0]}"#, vec![1]),
+        (r#"{"action": "kick", "dry_run": true, "filter": {"except": [1.0]}}"#, vec![2]),
+        (r#"{"action": "kick", "dry_run": true, "filter": {"except": [1e0, 2.0]}}"#, vec![]),
+    ] {
+        let answer = put(many.to_owned(), body.to_owned()).await.ok();
+        assert_eq!(column(&answer["results"], "participant_id"), ids, "{body}");
+    }
+    let pair = r#"{"action": "relate", "participant_id": 1.0, "other_participant": 2.0, "dry_run": true}"#;
+    put(many.to_owned(), pair.to_owned()).await.ok();
+    let answer =
+        put("conferences/talk".to_owned(), r#"{"action": "set", "max_members": 5.0}"#.to_owned()).await;
+    assert_eq!(column(&answer.ok()["results"], "result"), ["done"]);
+    assert!(sent(&house).contains(&"api conference talk set max_members 5".to_owned()));
+}
