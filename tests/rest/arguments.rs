@@ -5,7 +5,7 @@ use http::Method;
 use serde_json::{Value, json};
 
 use crate::client::{Rest, column};
-use crate::house::House;
+use crate::house::{ACCOUNT, House, OTHER, switch};
 
 /// What others have put into such fields, and what FreeSWITCH would read in it.
 pub(crate) const HOSTILE: [&str; 16] = [
@@ -208,4 +208,29 @@ async fn a_whole_number_may_be_written_with_a_point() {
         put("conferences/talk".to_owned(), r#"{"action": "set", "max_members": 5.0}"#.to_owned()).await;
     assert_eq!(column(&answer.ok()["results"], "result"), ["done"]);
     assert!(sent(&house).contains(&"api conference talk set max_members 5".to_owned()));
+}
+
+#[tokio::test]
+async fn nobody_goes_to_the_conference_that_another_account_has_on_his_node() {
+    let house = House::beside(vec![switch(1).await, switch(2).await], |_| ()).await;
+    house.followed().await;
+    let owner = house.owner().await;
+    let of = |account: &str| Caller::new("Ann", "1").variable("confvar_account_id", account);
+    // Ours of that name is on the second node, theirs on the first.
+    house.switches[1].join("3000", of(ACCOUNT)).unwrap();
+    house.switches[0].join("3000", of(OTHER)).unwrap();
+    let ann = house.switches[0].join("talk", of(ACCOUNT)).unwrap();
+    house.told().await;
+    let to = |id: &str| json!({ "action": "transfer", "to": id });
+    let path = format!("conferences/talk/participants/{ann}");
+    let wrong = owner.put(&path, to("3000")).await.refused(400, "validation_error");
+    assert!(wrong.get("to").is_some(), "{wrong}");
+    // What begins on his node by that would be nobody's.
+    house.switches[1].join("3001", of(ACCOUNT)).unwrap();
+    house.told().await;
+    owner.put(&path, to("3001")).await.refused(400, "validation_error");
+    assert!(!sent(&house).iter().any(|line| line.contains("transfer")), "{:?}", sent(&house));
+    house.switches[0].join("3001", of(ACCOUNT)).unwrap();
+    house.told().await;
+    assert_eq!(column(&owner.put(&path, to("3001")).await.ok()["results"], "result"), ["done"]);
 }
