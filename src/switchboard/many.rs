@@ -1,10 +1,11 @@
 //! Actions on several participants: one command for all where FreeSWITCH has one and tells of each, else one
 //! command for each of those selected, all on their way at once.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
 use futures_util::future::join_all;
+use tokio::sync::OwnedMutexGuard;
 
 use super::command::words;
 use super::effect::{Effect, NOT_LEFT, NOT_SO, Sending, effect, shows};
@@ -68,7 +69,6 @@ impl Switchboard {
             Ok(printed) => printed,
             Err(problem) => return Err(sending.refused(problem)),
         };
-        drop(turn);
         let lines = match read_lines(&printed) {
             Ok(lines) => lines,
             Err(refused) => {
@@ -81,6 +81,14 @@ impl Switchboard {
         };
         let told: HashSet<_> = lines.iter().filter_map(Line::done).collect();
         sending.was_in_vain_for(|who| !told.contains(&who.member_id));
+        let late = self.not_linked(conference, effect, &before, &lines);
+        let late = match late.participants.as_ref().is_some_and(BTreeSet::is_empty) {
+            true => {
+                drop(turn);
+                Vec::new()
+            }
+            false => self.one_by_one((node, name), conference, action, &late, turn).await,
+        };
         let whom: BTreeMap<u32, (Arc<Participant>, Option<MemberState>)> = lines
             .iter()
             .filter_map(|line| {
@@ -105,7 +113,25 @@ impl Switchboard {
             let result = Self::result(conference, known.as_deref(), outcome);
             ActionResult { participant_id: Some(line.member_id()), ..result }
         });
-        Ok(results.collect())
+        Ok(results.chain(late).collect())
+    }
+
+    /// Who has just joined, and was not told of because FreeSWITCH has not linked him into its list yet.
+    fn not_linked(
+        &self,
+        conference: &Conference,
+        effect: Effect,
+        before: &BTreeMap<u32, (Arc<Participant>, MemberState)>,
+        lines: &[Line],
+    ) -> Selection {
+        let told: HashSet<_> = lines.iter().map(Line::member_id).collect();
+        let began = tokio::time::Instant::now();
+        let late = before.values().filter(|(who, state)| {
+            let is_meant = effect == Effect::Leaves || !state.has(Flag::Moderator);
+            is_meant && !told.contains(&who.member_id) && self.may_be_unlinked(conference, who, began)
+        });
+        let ids = late.map(|(who, _)| who.member_id).collect();
+        Selection { participants: Some(ids), ..Selection::default() }
     }
 
     /// Does something to those selected, by one command for each.
@@ -118,6 +144,17 @@ impl Switchboard {
         let node = self.node(conference)?;
         let name = conference_word(&conference.name).map_err(|_| Problem::Unaddressable)?;
         let turn = self.turns.at(&conference.instance).await;
+        Ok(self.one_by_one((node, name), conference, action, selection, turn).await)
+    }
+
+    async fn one_by_one(
+        &self,
+        (node, name): (&Node, &str),
+        conference: &Arc<Conference>,
+        action: &ParticipantAction,
+        selection: &Selection,
+        turn: OwnedMutexGuard<()>,
+    ) -> Vec<ActionResult> {
         let mut sight = Sight::of(&self.hub, conference);
         let mut chosen = conference.participants();
         chosen.retain(|who| selection.has(who.member_id, who.state()));
@@ -145,7 +182,7 @@ impl Switchboard {
             })
             .collect();
         results.extend(missing(conference, selection, &chosen));
-        Ok(results)
+        results
     }
 
     /// One of many commands; `Err(None)` if there is no such member any more.
