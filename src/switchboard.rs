@@ -240,6 +240,10 @@ impl Switchboard {
         let mut sight = Sight::of(&self.hub, conference);
         // Where he arrives may not run yet.
         let everywhere = (effect(action) == Effect::Moves).then(|| self.hub.listen());
+        if effect(action) == Effect::Moves {
+            // He goes as he is, and not as he was before what has just been done to him.
+            node.fence().await.map_err(|_| Problem::Unavailable)?;
+        }
         let before = participant.state();
         if self.has_floor_already(node, conference, participant, action).await? {
             return Ok(Outcome::Already);
@@ -265,7 +269,7 @@ impl Switchboard {
                 self.confirm(node, conference, seen).await?;
                 Ok(if before.has(flag) == value { Outcome::Already } else { Outcome::Done })
             }
-            Effect::Moves => self.moved(conference, participant, action, everywhere).await,
+            Effect::Moves => self.moved(conference, (participant, before), action, everywhere).await,
             Effect::Said => {
                 // What it has caused is told before this: whoever reads after the answer finds it.
                 let told = node.fence().await;

@@ -4,7 +4,7 @@ use std::collections::HashSet;
 
 use serde_json::Value;
 
-use super::intake::{Args, Unfit, invalid};
+use super::intake::{Args, Unfit, invalid, whole};
 use super::words::{CallerName, CallerNumber, DialString, Endpoint, Profile, Refused, Template};
 use crate::config;
 use crate::documents::{FieldError, FieldErrors};
@@ -166,7 +166,7 @@ impl Args<'_> {
         errors.into_result().map_err(Unfit::Invalid)?;
         let flags = self.list("participant_flags");
         let flags = flags.filter_map(|word| FLAGS.iter().find(|(name, ..)| *name == word));
-        let timeout_s = self.get("timeout").and_then(Value::as_u64).and_then(|s| u32::try_from(s).ok());
+        let timeout_s = self.get("timeout").and_then(whole).and_then(|s| u32::try_from(s).ok());
         let caller_name = self.optional("caller_id_name", CallerName::new)?;
         let caller_number = self.optional("caller_id_number", CallerNumber::new)?;
         Ok(DialOrder {
@@ -223,7 +223,7 @@ mod tests {
         assert_eq!((order.caller_number, order.profile, order.flags), (None, None, vec![]));
         assert_eq!(order.callees[0].target.to_string(), "sofia/gateway/carrier/+4930123");
         let all = json!({
-            "endpoints": ["sip:a@example.com"], "caller_id_name": "Ann", "caller_id_number": "+1", "timeout": 7,
+            "endpoints": ["sip:a@example.com"], "caller_id_name": "Ann", "caller_id_number": "+1", "timeout": 7.0,
             "profile_name": "wide", "target_call_id": "whatever",
             "participant_flags": ["mute", "deaf", "distribute_dtmf", "is_moderator", "disable_moh", "ghost", "join_existing", "video_mute"],
         });

@@ -69,7 +69,7 @@ impl<'a> Args<'a> {
     }
 
     fn level(&self) -> i64 {
-        self.args.get("level").and_then(Value::as_i64).unwrap_or_default()
+        self.get("level").and_then(whole).unwrap_or_default()
     }
 
     /// A word made of an argument; what it may not hold is a field error.
@@ -124,7 +124,7 @@ impl<'a> Args<'a> {
             let value = match self.args.get(name) {
                 None => continue,
                 Some(Value::String(text)) => text.clone(),
-                Some(other) => other.to_string(),
+                Some(other) => whole(other).map_or_else(|| other.to_string(), |number| number.to_string()),
             };
             let word = match name {
                 "sound_prefix" => {
@@ -185,7 +185,7 @@ impl<'a> Args<'a> {
                 Some(Value::String(digits)) => (digits.clone(), digits.parse().ok()),
                 other => (
                     other.map(ToString::to_string).unwrap_or_default(),
-                    other.and_then(Value::as_u64).and_then(|id| u32::try_from(id).ok()),
+                    other.and_then(whole).and_then(|id| u32::try_from(id).ok()),
                 ),
             };
             known.ok_or_else(|| wrong(key, "maximum", "Value is no participant id", digits))
@@ -198,6 +198,16 @@ impl<'a> Args<'a> {
         let relationship = Relationship::named(self.text("relationship")).unwrap_or(Relationship::Clear);
         Ok(Relation { participant_id, other_participant, relationship })
     }
+}
+
+/// A whole number, however it is written: `3`, `3.0` and `3e0` are the same to a schema, and to whoever sends it.
+pub(super) fn whole(value: &Value) -> Option<i64> {
+    /// Up to here each whole number has a place of its own among those with a point.
+    const MOST: f64 = 9_007_199_254_740_992.0;
+    value.as_i64().or_else(|| {
+        let number = value.as_f64().filter(|number| number.fract() == 0.0 && number.abs() <= MOST)?;
+        format!("{number:.0}").parse().ok()
+    })
 }
 
 /// FreeSWITCH cuts a name at `@` and `+` (mod_conference.c, `conference_function`).
@@ -231,7 +241,7 @@ pub fn participants_selection(args: &Map<String, Value>) -> (Option<Selection>, 
     }
     let ids = |value: Option<&Value>| -> Option<BTreeSet<u32>> {
         let all = value?.as_array()?.iter();
-        Some(all.filter_map(|id| u32::try_from(id.as_u64()?).ok()).collect())
+        Some(all.filter_map(|id| u32::try_from(whole(id)?).ok()).collect())
     };
     let filter = args.get("filter");
     let within = |key: &str| filter.and_then(|filter| filter.get(key));

@@ -1,16 +1,16 @@
 //! Actions on several participants: one command for all where FreeSWITCH has one and tells of each, else one
 //! command for each of those selected, all on their way at once.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
 use futures_util::future::join_all;
+use tokio::sync::OwnedMutexGuard;
 
-use super::command::{meaning, words};
+use super::command::words;
 use super::effect::{Effect, NOT_LEFT, NOT_SO, Sending, effect, shows};
 use super::reply::{Line, Verdict, read_lines};
 use super::sight::Sight;
-use super::target::Target;
 use super::{Switchboard, send};
 use crate::model::{ActionResult, Flag, MemberState, Outcome, ParticipantAction, Problem, Selection};
 use crate::node::{Node, conference_word};
@@ -69,7 +69,6 @@ impl Switchboard {
             Ok(printed) => printed,
             Err(problem) => return Err(sending.refused(problem)),
         };
-        drop(turn);
         let lines = match read_lines(&printed) {
             Ok(lines) => lines,
             Err(refused) => {
@@ -82,6 +81,14 @@ impl Switchboard {
         };
         let told: HashSet<_> = lines.iter().filter_map(Line::done).collect();
         sending.was_in_vain_for(|who| !told.contains(&who.member_id));
+        let late = self.not_linked(conference, effect, &before, &lines);
+        let late = match late.participants.as_ref().is_some_and(BTreeSet::is_empty) {
+            true => {
+                drop(turn);
+                Vec::new()
+            }
+            false => self.one_by_one((node, name), conference, action, &late, turn).await,
+        };
         let whom: BTreeMap<u32, (Arc<Participant>, Option<MemberState>)> = lines
             .iter()
             .filter_map(|line| {
@@ -106,7 +113,25 @@ impl Switchboard {
             let result = Self::result(conference, known.as_deref(), outcome);
             ActionResult { participant_id: Some(line.member_id()), ..result }
         });
-        Ok(results.collect())
+        Ok(results.chain(late).collect())
+    }
+
+    /// Who has just joined, and was not told of because FreeSWITCH has not linked him into its list yet.
+    fn not_linked(
+        &self,
+        conference: &Conference,
+        effect: Effect,
+        before: &BTreeMap<u32, (Arc<Participant>, MemberState)>,
+        lines: &[Line],
+    ) -> Selection {
+        let told: HashSet<_> = lines.iter().map(Line::member_id).collect();
+        let began = tokio::time::Instant::now();
+        let late = before.values().filter(|(who, state)| {
+            let is_meant = effect == Effect::Leaves || !state.has(Flag::Moderator);
+            is_meant && !told.contains(&who.member_id) && self.may_be_unlinked(conference, who, began)
+        });
+        let ids = late.map(|(who, _)| who.member_id).collect();
+        Selection { participants: Some(ids), ..Selection::default() }
     }
 
     /// Does something to those selected, by one command for each.
@@ -119,12 +144,24 @@ impl Switchboard {
         let node = self.node(conference)?;
         let name = conference_word(&conference.name).map_err(|_| Problem::Unaddressable)?;
         let turn = self.turns.at(&conference.instance).await;
+        Ok(self.one_by_one((node, name), conference, action, selection, turn).await)
+    }
+
+    async fn one_by_one(
+        &self,
+        (node, name): (&Node, &str),
+        conference: &Arc<Conference>,
+        action: &ParticipantAction,
+        selection: &Selection,
+        turn: OwnedMutexGuard<()>,
+    ) -> Vec<ActionResult> {
         let mut sight = Sight::of(&self.hub, conference);
         let mut chosen = conference.participants();
         chosen.retain(|who| selection.has(who.member_id, who.state()));
         let before: Vec<_> = chosen.iter().map(|who| who.state()).collect();
         let sending = Sending::of(action, &chosen);
-        let replies = join_all(chosen.iter().map(|who| self.tell_one(node, name, who, action))).await;
+        let each = chosen.iter().map(|who| self.tell_one(node, name, (conference, who), action));
+        let replies = join_all(each).await;
         drop(turn);
         let refused = chosen.iter().zip(&replies).filter(|(_, reply)| is_refusal(reply));
         let refused: HashSet<_> = refused.map(|(who, _)| who.stay).collect();
@@ -145,7 +182,7 @@ impl Switchboard {
             })
             .collect();
         results.extend(missing(conference, selection, &chosen));
-        Ok(results)
+        results
     }
 
     /// One of many commands; `Err(None)` if there is no such member any more.
@@ -153,15 +190,13 @@ impl Switchboard {
         &self,
         node: &Node,
         name: &str,
-        who: &Participant,
+        (conference, who): (&Conference, &Arc<Participant>),
         action: &ParticipantAction,
     ) -> Result<(), Option<Problem>> {
-        let Some(target) = Target::of(node, name, who).await.map_err(Some)? else { return Err(None) };
-        let line = format!("conference {name} {}", words(action, &target, self.kick_word()));
-        match meaning(action, &send(node, &line).await.map_err(Some)?) {
-            Verdict::Accepted => Ok(()),
-            Verdict::NoMember | Verdict::NoConference => Err(None),
-            Verdict::Refused(words) => Err(Some(Problem::Refused(words))),
+        match self.ask(node, name, (conference, who), action).await {
+            Ok(Some(_)) => Ok(()),
+            Ok(None) => Err(None),
+            Err(problem) => Err(Some(problem)),
         }
     }
 

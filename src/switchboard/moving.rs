@@ -7,7 +7,7 @@ use tokio::sync::broadcast::error::RecvError;
 
 use super::Switchboard;
 use super::effect::NOT_SO;
-use crate::model::{Flag, Outcome, ParticipantAction, Problem};
+use crate::model::{Flag, MemberState, Outcome, ParticipantAction, Problem};
 use crate::registry::{Change, Conference, Participant};
 
 impl Switchboard {
@@ -15,12 +15,12 @@ impl Switchboard {
     pub(super) async fn moved(
         &self,
         conference: &Arc<Conference>,
-        participant: &Arc<Participant>,
+        (participant, before): (&Arc<Participant>, MemberState),
         action: &ParticipantAction,
         everywhere: Option<Receiver<Arc<Change>>>,
     ) -> Result<Outcome, Problem> {
         let ParticipantAction::Transfer { to, .. } = action else { return Err(NOT_SO) };
-        let (to, before) = (to.to_string(), participant.state());
+        let to = to.to_string();
         let arrived = || {
             let all = self.registry.conference(&to);
             let here = all.iter().filter(|target| target.node == conference.node);

@@ -49,7 +49,6 @@ impl Switchboard {
         match (record, file) {
             (Record::Start { .. }, Some(path)) => {
                 let printed = send(node, &format!("conference {name} recording start {path}")).await?;
-                drop(turn);
                 match verdict(&printed) {
                     Verdict::Accepted => {}
                     Verdict::Refused(_) if is_in_use(&printed) && running(path) => {
@@ -63,6 +62,8 @@ impl Switchboard {
                         || sight.failure(path).is_some()
                 })
                 .await;
+                // Until it has begun FreeSWITCH ends and pauses nothing, and says so.
+                drop(turn);
                 match sight.failure(path) {
                     Some(words) => Err(Problem::Refused(words.to_string())),
                     None if running(path) || sight.saw(ChangeKind::RecordingStarted, path) => {

@@ -82,7 +82,7 @@ impl Switchboard {
             let printed = send(node, &format!("conference {name} set {known} {value}")).await?;
             match verdict(&printed) {
                 Verdict::NoConference => return Ok(Outcome::NotFound),
-                Verdict::Refused(words) if words.starts_with("-ERR") && words != NOTHING => {
+                Verdict::Refused(words) if words.starts_with(REFUSED) && words != NOTHING => {
                     return Err(Problem::Refused(words));
                 }
                 _ => {}
@@ -135,6 +135,8 @@ impl Switchboard {
 
 /// What an empty answer looks like (mod_event_socket.c).
 const NOTHING: &str = "-ERR no reply";
+/// How FreeSWITCH refuses. A value that is set has no blank in it.
+const REFUSED: &str = "-ERR ";
 
 /// The API has a shorter name for one of them than FreeSWITCH (conference_api.c, `conference_api_sub_set`).
 fn switch_name(setting: &str) -> &str {
@@ -147,7 +149,7 @@ fn switch_name(setting: &str) -> &str {
 fn is_value(printed: &str, value: &str) -> Result<bool, Problem> {
     match printed.trim_end() {
         NOTHING => Ok(value.is_empty()),
-        words if words.starts_with("-ERR") => Err(Problem::Refused(words.to_owned())),
+        words if words.starts_with(REFUSED) => Err(Problem::Refused(words.to_owned())),
         known => Ok(known == value),
     }
 }

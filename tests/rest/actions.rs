@@ -138,7 +138,7 @@ async fn muting_where_only_moderators_are_changes_nothing_and_says_so() {
 #[tokio::test]
 async fn an_empty_selection_is_a_success_without_results() {
     let house = House::start().await;
-    house.join("talk", "Ann").await;
+    house.join_as_moderator("talk", "Ann").await;
     house.switch().answer_garbage(printed("-ERR no reply\n"));
     let data = house.owner().await.act("conferences/talk/participants", "mute").await.ok();
     assert_eq!(data["results"], json!([]));

@@ -5,7 +5,7 @@ use http::Method;
 use serde_json::{Value, json};
 
 use crate::client::{Rest, column};
-use crate::house::House;
+use crate::house::{ACCOUNT, House, OTHER, switch};
 
 /// What others have put into such fields, and what FreeSWITCH would read in it.
 pub(crate) const HOSTILE: [&str; 16] = [
@@ -174,4 +174,63 @@ async fn every_action_has_a_schema_that_anybody_can_read() {
         assert_ne!(answer.message(), "invalid_request", "{name:?}");
     }
     let _ = house.switch().join("talk", Caller::new("Ben", "2"));
+}
+
+#[tokio::test]
+async fn a_whole_number_may_be_written_with_a_point() {
+    let (house, owner, ann) = talk().await;
+    house.join("talk", "Ben").await;
+    let one = format!("conferences/talk/participants/{ann}");
+    let many = "conferences/talk/participants";
+    let put = |path: String, body: String| {
+        let call = owner.ask(Method::PUT, &path).header("content-type", "application/json");
+        async move { call.body(format!(r#"{{"data": {body}}}"#)).send().await }
+    };
+    for (body, line) in [
+        (r#"{"action": "volume_in", "level": 3.0}"#, format!("volume_in uuid={ann} 3")),
+        (r#"{"action": "volume_out", "level": -2.0}"#, format!("volume_out uuid={ann} -2")),
+        (r#"{"action": "energy", "level": 3e2}"#, format!("energy uuid={ann} 300")),
+    ] {
+        put(one.clone(), body.to_owned()).await.ok();
+        assert_eq!(sent(&house).last(), Some(&format!("api conference talk {line}")), "{body}");
+    }
+    for (body, ids) in [
+        (r#"{"action": "kick", "dry_run": true, "participants": [1.0]}"#, vec![1]),
+        (r#"{"action": "kick", "dry_run": true, "filter": {"except": [1.0]}}"#, vec![2]),
+        (r#"{"action": "kick", "dry_run": true, "filter": {"except": [1e0, 2.0]}}"#, vec![]),
+    ] {
+        let answer = put(many.to_owned(), body.to_owned()).await.ok();
+        assert_eq!(column(&answer["results"], "participant_id"), ids, "{body}");
+    }
+    let pair = r#"{"action": "relate", "participant_id": 1.0, "other_participant": 2.0, "dry_run": true}"#;
+    put(many.to_owned(), pair.to_owned()).await.ok();
+    let answer =
+        put("conferences/talk".to_owned(), r#"{"action": "set", "max_members": 5.0}"#.to_owned()).await;
+    assert_eq!(column(&answer.ok()["results"], "result"), ["done"]);
+    assert!(sent(&house).contains(&"api conference talk set max_members 5".to_owned()));
+}
+
+#[tokio::test]
+async fn nobody_goes_to_the_conference_that_another_account_has_on_his_node() {
+    let house = House::beside(vec![switch(1).await, switch(2).await], |_| ()).await;
+    house.followed().await;
+    let owner = house.owner().await;
+    let of = |account: &str| Caller::new("Ann", "1").variable("confvar_account_id", account);
+    // Ours of that name is on the second node, theirs on the first.
+    house.switches[1].join("3000", of(ACCOUNT)).unwrap();
+    house.switches[0].join("3000", of(OTHER)).unwrap();
+    let ann = house.switches[0].join("talk", of(ACCOUNT)).unwrap();
+    house.told().await;
+    let to = |id: &str| json!({ "action": "transfer", "to": id });
+    let path = format!("conferences/talk/participants/{ann}");
+    let wrong = owner.put(&path, to("3000")).await.refused(400, "validation_error");
+    assert!(wrong.get("to").is_some(), "{wrong}");
+    // What begins on his node by that would be nobody's.
+    house.switches[1].join("3001", of(ACCOUNT)).unwrap();
+    house.told().await;
+    owner.put(&path, to("3001")).await.refused(400, "validation_error");
+    assert!(!sent(&house).iter().any(|line| line.contains("transfer")), "{:?}", sent(&house));
+    house.switches[0].join("3001", of(ACCOUNT)).unwrap();
+    house.told().await;
+    assert_eq!(column(&owner.put(&path, to("3001")).await.ok()["results"], "result"), ["done"]);
 }

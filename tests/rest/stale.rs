@@ -77,6 +77,12 @@ async fn after_the_first_grace_it_is_shown_as_stale_and_left_alone_until_the_nod
         assert_eq!((&data["reason"], &data["node"]), (&json!("stale"), &json!("fs1")), "{data}");
         assert_eq!(column(&data["results"], "result"), ["failed"], "{data}");
     }
+    for data in [
+        json!({ "action": "kick", "dry_run": true }),
+        json!({ "action": "mute", "participants": [1], "dry_run": true }),
+    ] {
+        owner.put(&format!("{path}/participants"), data).await.refused(503, "switch_unavailable");
+    }
     // What a client has read can be sent back; a document is never stale.
     let line = owner.get("conferences").await.ok()[0].clone();
     owner.post(&path, line).await.ok();

@@ -1,10 +1,10 @@
 //! Everybody at once.
 
-use convened::model::{Flag, Outcome, ParticipantAction, Problem};
+use convened::model::{Flag, Outcome, ParticipantAction, Problem, Selection};
 use convened::sim::switch::Switch;
 use convened::sim::world::Caller;
 
-use crate::support::house::{House, options, settled, soon};
+use crate::support::house::{House, eventually, options, settled, soon};
 use crate::{act_on_all, refused, sent};
 
 async fn with_three() -> (House, [String; 3]) {
@@ -163,4 +163,39 @@ async fn a_name_that_has_gone_to_another_conference_is_not_acted_on() {
     let truth = house.switch.truth();
     assert!(!truth[0].locked, "Ben's conference is not locked");
     assert!(truth[0].member(&ben).is_some_and(|member| member.speak), "and Ben is in it and heard");
+}
+
+#[tokio::test]
+async fn somebody_chosen_who_is_not_linked_yet_is_acted_on_a_moment_later() {
+    let mut options = options();
+    options.world.list_lag = 300_000;
+    let house = House::following(Switch::start(options).await.unwrap()).await;
+    let ann = house.switch.join("daily", Caller::new("Ann", "2001")).unwrap();
+    house.agrees().await;
+    let selection = Selection { muted: Some(false), ..Selection::default() };
+    let (board, instances) = (crate::switchboard(&house), house.registry.conference("daily"));
+    let results = board.participants(&instances, ParticipantAction::Mute, Some(&selection));
+    assert_eq!(outcomes(&soon("results", results).await), [(Some(1), Outcome::Done)]);
+    assert!(!house.has("daily", &ann, Flag::Speak));
+}
+
+#[tokio::test]
+async fn everybody_is_also_somebody_who_is_not_linked_yet() {
+    let mut options = options();
+    options.world.list_lag = 400_000;
+    let house = House::following(Switch::start(options).await.unwrap()).await;
+    house.switch.join("daily", Caller::new("Ann", "2001")).unwrap();
+    let listed = || house.switch.api("conference daily list").contains("Ann");
+    eventually("Ann is linked", listed).await;
+    let ben = house.switch.join("daily", Caller::new("Ben", "2002")).unwrap();
+    house.switch.join("daily", Caller::new("Cid", "2003").moderator()).unwrap();
+    house.agrees().await;
+    let results = act_on_all(&house, ParticipantAction::Mute).await;
+    assert_eq!(outcomes(&results), [(Some(1), Outcome::Done), (Some(2), Outcome::Done)]);
+    assert!(!house.has("daily", &ben, Flag::Speak));
+    house.switch.join("daily", Caller::new("Dan", "2004")).unwrap();
+    house.agrees().await;
+    let results = act_on_all(&house, ParticipantAction::Kick { by: None }).await;
+    assert!(results.iter().all(|result| result.outcome == Outcome::Done), "{results:?}");
+    assert_eq!(results.len(), 4);
 }

@@ -1,9 +1,11 @@
 //! What leaves no flag behind, who is selected, and whose turn it is.
 
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 use convened::actions::words::{Digits, Media, Places, Speech, Word};
 use convened::model::{ConferenceAction, Flag, Outcome, ParticipantAction, Selection, Setting};
+use convened::sim::switch::Which;
 use convened::sim::world::Caller;
 use futures_util::future::join_all;
 
@@ -72,12 +74,16 @@ async fn each_action_on_a_conference_says_what_came_of_it() {
     let (house, ann, _) = with_ann_and_ben().await;
     let setting = |name, value: &str| Setting { name, value: Word::new(value).unwrap() };
     let most = || ConferenceAction::Set(vec![setting("max_members", "7"), setting("caller_id_name", "Desk")]);
+    let called = |name: &str| ConferenceAction::Set(vec![setting("caller_id_name", name)]);
     for (action, outcome) in [
         (ConferenceAction::Play(media("a.wav")), Outcome::Done),
         (ConferenceAction::StopPlay, Outcome::Done),
         (ConferenceAction::StopPlay, Outcome::Already),
         (most(), Outcome::Done),
         (most(), Outcome::Already),
+        (called("-ERR"), Outcome::Done),
+        (called("-ERR"), Outcome::Already),
+        (called("Desk"), Outcome::Done),
     ] {
         let results = lock(&house, action.clone()).await;
         assert_eq!((results[0].outcome, results[0].problem.clone()), (outcome, None), "{action:?}");
@@ -129,6 +135,35 @@ async fn whoever_is_sent_to_another_conference_is_there_as_he_was() {
     assert_eq!((result.outcome, result.problem), (Outcome::Done, None));
     assert!(house.has("monthly", &ben, Flag::Speak) && house.has("monthly", &ben, Flag::Hear));
     house.agrees().await;
+}
+
+#[tokio::test]
+async fn who_is_muted_right_before_he_goes_is_muted_there() {
+    let (house, ann, ben) = with_ann_and_ben().await;
+    house.switch.join("weekly", Caller::new("Cid", "3")).unwrap();
+    house.agrees().await;
+    let (board, conference) = (switchboard(&house), house.conference("daily"));
+    for (who, action, flag) in
+        [(&ann, ParticipantAction::Mute, Flag::Speak), (&ben, ParticipantAction::Deaf, Flag::Hear)]
+    {
+        let participant = house.participant("daily", who);
+        let to = Word::new("weekly").unwrap();
+        let go = ParticipantAction::Transfer { to, profile: Word::new("default").unwrap() };
+        let first = board.participant(&conference, &participant, action);
+        let then = board.participant(&conference, &participant, go);
+        // What has been done to him is told late.
+        house.switch.stall(Which::Events);
+        let late = async {
+            let command = format!("transfer weekly@default {}", participant.member_id);
+            let gone = house.switch.until_command(|seen| seen.text.contains(&command));
+            let _ = tokio::time::timeout(Duration::from_millis(200), gone).await;
+            house.switch.resume(Which::Events);
+        };
+        let (first, then, ()) = soon("both", async { tokio::join!(first, then, late) }).await;
+        assert_eq!((first.outcome, then.outcome), (Outcome::Done, Outcome::Done));
+        house.agrees().await;
+        assert!(!house.has("weekly", who, flag));
+    }
 }
 
 #[tokio::test]

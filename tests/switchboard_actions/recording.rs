@@ -154,3 +154,27 @@ async fn a_kick_that_was_refused_leaves_no_name_behind() {
     let reason = changes.iter().find_map(|change| change.detail.clone());
     assert_eq!(reason, Some(Detail::Left(LeftReason::Hangup("NORMAL_CLEARING".into()))));
 }
+
+#[tokio::test]
+async fn what_is_asked_of_a_recording_that_just_begins_waits_until_it_has_begun() {
+    let house = with_ann().await;
+    let board = crate::switchboard(&house);
+    let instances = house.registry.conference("daily");
+    let ask = |what: Record| board.conference(&instances, ConferenceAction::Record(what));
+    let paused = |it: &str| (it.to_owned(), true);
+    for (first, second, outcome, after) in [
+        (start("a"), start("a"), Outcome::Already, vec![("/r/acme/a.wav".to_owned(), false)]),
+        (Record::Stop(None), start("b"), Outcome::Done, vec![("/r/acme/b.wav".to_owned(), false)]),
+        (start("c"), Record::Stop(None), Outcome::Done, vec![]),
+        (start("d"), Record::Stop(Some(file("d"))), Outcome::Done, vec![]),
+        (start("e"), Record::Pause(None), Outcome::Done, vec![paused("/r/acme/e.wav")]),
+    ] {
+        let both = format!("{first:?} {second:?}");
+        let (one, two) = soon("both", futures_util::future::join(ask(first), ask(second))).await;
+        assert_eq!((one[0].outcome, &one[0].problem), (Outcome::Done, &None), "{both}");
+        assert_eq!((two[0].outcome, &two[0].problem), (outcome, &None), "{both}");
+        settled(&house.switch).await;
+        house.agrees().await;
+        assert_eq!(recordings(&house), after, "{both}");
+    }
+}

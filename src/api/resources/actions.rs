@@ -25,6 +25,7 @@ use crate::actions::{Args, Asker, Scope, Unfit, participants_selection, schema};
 use crate::api::{Access, ApiError, Request, Response, Route, parse_data};
 use crate::json as text;
 use crate::model::{ActionResult, Moment, Outcome, Problem};
+use crate::registry::Conference;
 
 const CONFERENCE: &str = "/v2/accounts/{A}/conferences/{C}";
 
@@ -73,9 +74,7 @@ async fn on_participants(
     if dry_run {
         let found = running(&context, &caller, &request).await?;
         let results = context.switchboard.would_be(&found.instances, &action, selection.as_ref());
-        let mut data = told(&found, action.name(), &results);
-        data["dry_run"] = true.into();
-        return Response::ok(&data);
+        return would_do(&found, action.name(), &results);
     }
     carry_out(context, caller, request, move |context, caller, request| async move {
         let found = running(&context, &caller, &request).await?;
@@ -93,7 +92,8 @@ async fn on_participant(
 ) -> Result<Response, ApiError> {
     let (name, args) = asked(&request, Scope::Participant)?;
     let args_checked = Args::check(Scope::Participant, &name, &args, &context.places)?;
-    let profile = match args.get("to").and_then(Value::as_str).filter(|_| name == "transfer") {
+    let to = args.get("to").and_then(Value::as_str).filter(|_| name == "transfer").map(str::to_owned);
+    let profile = match &to {
         Some(to) => profile_of(&context, &caller, to, request.param("C")?).await?,
         None => String::new(),
     };
@@ -101,6 +101,9 @@ async fn on_participant(
     carry_out(context, caller, request, move |context, caller, request| async move {
         let found = running(&context, &caller, &request).await?;
         let (conference, participant) = one(&context, &found, &request)?;
+        if let Some(to) = &to {
+            is_at_hand(&context, &caller, to, &conference).await?;
+        }
         let name = action.name();
         let result = context.switchboard.participant(&conference, &participant, action).await;
         Ok(carried(found, name, vec![result], true))
@@ -141,26 +144,38 @@ fn asked(request: &Request, scope: Scope) -> Result<(String, Map<String, Value>)
 
 /// The profile of another conference of the same account, which somebody is to go to.
 async fn profile_of(context: &Context, caller: &Caller, to: &str, from: &str) -> Result<String, ApiError> {
-    let mut fields = Map::new();
-    let mut refuse = |why: &str| {
-        fields.insert("to".into(), json!({ "conference": { "message": why, "value": to } }));
-        ApiError::validation(std::mem::take(&mut fields))
-    };
     if to == from {
-        return Err(refuse("Value must be another conference"));
+        return Err(not_there(to, "Value must be another conference"));
     }
-    let found = match context.find(caller, to).await {
-        Ok(found) => found,
-        Err(error) if error.status() == http::StatusCode::NOT_FOUND => {
-            return Err(refuse("Value must be a conference of this account"));
-        }
-        Err(error) => return Err(error),
-    };
+    let found = of_this_account(context, caller, to).await?;
     let profile = found.document.as_ref().and_then(|document| {
         let body: Value = serde_json::from_str(&document.text).ok()?;
         Some(body.get("profile")?.as_str()?.to_owned())
     });
     Ok(profile.filter(|profile| !profile.is_empty()).unwrap_or_else(|| "default".to_owned()))
+}
+
+/// A conference that somebody is to go to is on the node where he is. One with a document may begin there; of any
+/// other name another account may have one on that node, and what begins there would be nobody's.
+async fn is_at_hand(context: &Context, caller: &Caller, to: &str, from: &Conference) -> Result<(), ApiError> {
+    let found = of_this_account(context, caller, to).await?;
+    match found.document.is_some() || found.instances.iter().any(|there| there.node == from.node) {
+        true => Ok(()),
+        false => Err(not_there(to, "Value must be a conference on the node of the participant")),
+    }
+}
+
+async fn of_this_account(context: &Context, caller: &Caller, to: &str) -> Result<Found, ApiError> {
+    context.find(caller, to).await.map_err(|error| match error.status() {
+        http::StatusCode::NOT_FOUND => not_there(to, "Value must be a conference of this account"),
+        _ => error,
+    })
+}
+
+fn not_there(to: &str, why: &str) -> ApiError {
+    let mut fields = Map::new();
+    fields.insert("to".into(), json!({ "conference": { "message": why, "value": to } }));
+    ApiError::validation(fields)
 }
 
 impl From<Unfit> for ApiError {
@@ -213,6 +228,16 @@ pub(super) fn answer(
 /// Whether a command for several did not come to any of them.
 fn is_whole_failure(result: &ActionResult) -> bool {
     result.participant_id.is_none() && result.problem.is_some()
+}
+
+/// What would be done. Where that is not known it is the same error as if it were to be done.
+pub(super) fn would_do(found: &Found, action: &str, results: &[ActionResult]) -> Result<Response, ApiError> {
+    let mut data = told(found, action, results);
+    if let Some(first) = results.first().filter(|_| results.iter().all(|result| result.problem.is_some())) {
+        return Err(refusal(found, first, &data));
+    }
+    data["dry_run"] = true.into();
+    Response::ok(&data)
 }
 
 pub(super) fn told(found: &Found, action: &str, results: &[ActionResult]) -> Value {

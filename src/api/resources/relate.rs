@@ -4,7 +4,7 @@
 
 use std::sync::Arc;
 
-use super::actions::{answer, running, told};
+use super::actions::{answer, running, told, would_do};
 use super::ledger::{Carried, carry_out};
 use super::whose::Found;
 use super::{Caller, Context};
@@ -26,9 +26,7 @@ pub(super) async fn on_two(
         let found = running(&context, &caller, &request).await?;
         let (conference, [first, other]) = both(&context, &found, relation)?;
         let result = context.switchboard.would_relate(&conference, &first, &other);
-        let mut data = told(&found, RELATE, &[result]);
-        data["dry_run"] = true.into();
-        return Response::ok(&data);
+        return would_do(&found, RELATE, &[result]);
     }
     carry_out(context, caller, request, move |context, caller, request| async move {
         let found = running(&context, &caller, &request).await?;
