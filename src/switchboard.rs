@@ -261,7 +261,11 @@ impl Switchboard {
         match effect(action) {
             Effect::Leaves => {
                 self.gone(node, conference, std::slice::from_ref(participant), &mut sight).await;
-                if is_in(conference, participant) { Err(NOT_LEFT) } else { Ok(Outcome::Done) }
+                if is_in(conference, participant) {
+                    return Err(NOT_LEFT);
+                }
+                // Somebody has sent him to another conference at the same moment: there he is.
+                Ok(if sight.went_elsewhere(participant) { Outcome::NotFound } else { Outcome::Done })
             }
             Effect::Becomes(flag, value) => {
                 let seen =

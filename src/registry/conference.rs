@@ -86,10 +86,14 @@ impl Participant {
         new
     }
 
-    /// Notes who is about to tell him to go, or that nobody is any more. He leaves for that reason only if the
-    /// switch says that he was told to.
-    pub fn set_sender(&self, sender: Option<Sender>) {
-        self.sender.store(sender.map(Arc::new));
+    /// Notes who is about to tell him to go, unless somebody is already; gives whether it is noted.
+    pub fn claim_sending(&self, sender: &Arc<Sender>) -> bool {
+        self.sender.compare_and_swap(&None::<Arc<Sender>>, Some(sender.clone())).is_none()
+    }
+
+    /// Whoever had noted it does not tell him to go after all.
+    pub fn give_up_sending(&self, sender: &Arc<Sender>) {
+        self.sender.compare_and_swap(sender, None);
     }
 
     pub(super) fn sender(&self) -> Option<Arc<Sender>> {

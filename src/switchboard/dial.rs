@@ -28,11 +28,14 @@ use crate::actions::{Callee, DialOrder};
 use crate::hub::Hub;
 use crate::model::{ActionResult, DialProgress, Moment, Notice, NoticeKind, Outcome, Problem};
 use crate::node::{CommandError, Job, JobNews, Node};
+use crate::registry::{Conference, Registry};
 
 pub use line::Destination;
 
 use line::line;
 
+/// There is nowhere to go any more.
+const ENDED: &str = "the conference ended before somebody answered";
 /// What the end of a job looks like that has never been told.
 const NOT_SEEN: &str = "its result was not seen, and the call is gone";
 const RINGS_ON: &str = "its result was not seen, and the call is there but not known to be answered";
@@ -40,6 +43,7 @@ const NOT_ASKED: &str = "its result was not seen, and the node does not say what
 
 /// The calls that are under way.
 pub struct Dials {
+    most: usize,
     places: Arc<Semaphore>,
     beyond: Duration,
     tasks: TaskTracker,
@@ -67,7 +71,12 @@ impl Dials {
     /// Room for so many at the same time; the end of each is waited for that much longer than it may ring.
     pub fn new(most: usize, beyond: Duration) -> Self {
         let places = Arc::new(Semaphore::new(most.min(Semaphore::MAX_PERMITS)));
-        Self { places, beyond, tasks: TaskTracker::new(), stop: CancellationToken::new() }
+        Self { most, places, beyond, tasks: TaskTracker::new(), stop: CancellationToken::new() }
+    }
+
+    /// How many calls may be under way.
+    pub fn most(&self) -> usize {
+        self.most
     }
 
     /// Takes places for so many calls, or for none of them.
@@ -103,7 +112,7 @@ impl Switchboard {
         order: &DialOrder,
     ) -> Vec<Dialled> {
         let calls = order.callees.iter().zip(places).map(|(callee, place)| async move {
-            let call = Call::new(node, &self.hub, to, callee);
+            let call = Call::new(node, (&self.hub, &self.registry), to, callee);
             let job = node.watch_job(&call.id);
             let (outcome, problem) =
                 begin(node, &call, &job, &line(to, order, callee, (&call.id, &call.call_id))).await;
@@ -137,10 +146,13 @@ struct Call {
     endpoint: Arc<str>,
     account: Arc<str>,
     conference_id: Arc<str>,
+    registry: Arc<Registry>,
+    /// The only run of the conference that is meant.
+    only: Option<Arc<Conference>>,
 }
 
 impl Call {
-    fn new(node: &Node, hub: &Hub, to: &Destination, callee: &Callee) -> Self {
+    fn new(node: &Node, (hub, registry): (&Hub, &Arc<Registry>), to: &Destination, callee: &Callee) -> Self {
         Self {
             node: node.clone(),
             hub: hub.clone(),
@@ -149,7 +161,26 @@ impl Call {
             endpoint: callee.endpoint.to_string().into(),
             account: to.account.to_string().into(),
             conference_id: to.conference_id.clone(),
+            registry: registry.clone(),
+            only: to.only.clone(),
         }
+    }
+
+    /// Hangs up. That it is done is told by the job, if at all.
+    async fn give_up(&self) {
+        if let Err(error) = self.node.api(&format!("uuid_kill {} ORIGINATOR_CANCEL", self.call_id)).await {
+            tracing::warn!(call = &*self.call_id, "a call that has nowhere to go cannot be ended: {error}");
+        }
+    }
+
+    /// Whether he stands in another conference of that name than the one that he was called into.
+    async fn is_elsewhere(&self) -> bool {
+        let Some(only) = &self.only else { return false };
+        // Without it nothing is seen, and nothing is known of another one.
+        let _ = self.node.fence().await;
+        let same = self.registry.conference(&only.name);
+        let others = same.iter().filter(|it| it.node == only.node && it.instance != only.instance);
+        others.into_iter().any(|other| other.by_call_id(&self.call_id).is_some())
     }
 
     fn dialled(&self, outcome: Outcome, problem: Option<Problem>) -> Dialled {
@@ -219,17 +250,41 @@ async fn begin(node: &Node, call: &Call, job: &Job, line: &str) -> (Outcome, Opt
 /// Tells what becomes of a call, to its end.
 async fn follow(call: &Call, mut job: Job, until: Duration) {
     let deadline = Instant::now() + until;
+    let nowhere = || call.tell(DialProgress::Failed { reason: ENDED.to_owned() });
+    let mut ended = std::pin::pin!(is_over(call));
     loop {
         tokio::select! {
+            biased;
             news = job.news() => match news {
                 Some(JobNews::Rings) => call.tell(DialProgress::Ringing),
-                Some(JobNews::Ended(printed)) => return call.tell(end_of(&printed)),
+                Some(JobNews::Ended(printed)) => {
+                    let end = end_of(&printed);
+                    if end == DialProgress::Answered && call.is_elsewhere().await {
+                        call.give_up().await;
+                        return nowhere();
+                    }
+                    return call.tell(end);
+                }
                 None => break,
             },
+            // FreeSWITCH lets go of a name with the last one; the next one may be somebody else's.
+            () = &mut ended => {
+                call.give_up().await;
+                return nowhere();
+            }
             () = sleep_until(deadline) => break,
         }
     }
     call.tell(asked_about(call).await);
+}
+
+/// Waits until nobody is any more in the only conference that is meant.
+async fn is_over(call: &Call) {
+    let Some(only) = &call.only else { return std::future::pending().await };
+    let mut changes = call.hub.watch(&only.instance);
+    while !only.is_empty() {
+        changes.next().await;
+    }
 }
 
 /// What a job says of its call (mod_commands.c, `originate_function`): `+OK UUID`, or `-ERR CAUSE`.

@@ -56,32 +56,28 @@ pub(super) fn effect(action: &ParticipantAction) -> Effect {
 }
 
 /// Participants who are being told to go, and by whom: they leave with his name.
-pub(super) struct Sending<'a>(&'a [Arc<Participant>]);
+pub(super) struct Sending(Option<Arc<Sender>>, Vec<Arc<Participant>>);
 
-impl<'a> Sending<'a> {
+impl Sending {
     /// Notes it before the command is sent: the leaving may be seen before the reply.
-    pub(super) fn of(action: &ParticipantAction, all: &'a [Arc<Participant>]) -> Self {
+    pub(super) fn of(action: &ParticipantAction, all: &[Arc<Participant>]) -> Self {
         match action {
-            ParticipantAction::Kick { by: Some(name) } => {
-                Self::noted(Sender { name: name.clone(), ends: false }, all)
-            }
-            _ => Self(&[]),
+            ParticipantAction::Kick { by } => Self::noted(by.as_ref(), false, all),
+            _ => Self(None, Vec::new()),
         }
     }
 
     /// The same for a conference that is to end.
-    pub(super) fn by(name: Option<&Arc<str>>, all: &'a [Arc<Participant>]) -> Self {
-        match name {
-            Some(name) => Self::noted(Sender { name: name.clone(), ends: true }, all),
-            None => Self(&[]),
-        }
+    pub(super) fn by(name: Option<&Arc<str>>, all: &[Arc<Participant>]) -> Self {
+        Self::noted(name, true, all)
     }
 
-    fn noted(sender: Sender, all: &'a [Arc<Participant>]) -> Self {
-        for participant in all {
-            participant.set_sender(Some(sender.clone()));
-        }
-        Self(all)
+    /// Whoever is told to go by somebody else already keeps his name.
+    fn noted(name: Option<&Arc<str>>, ends: bool, all: &[Arc<Participant>]) -> Self {
+        let Some(name) = name else { return Self(None, Vec::new()) };
+        let sender = Arc::new(Sender { name: name.clone(), ends });
+        let mine = all.iter().filter(|participant| participant.claim_sending(&sender)).cloned().collect();
+        Self(Some(sender), mine)
     }
 
     /// Passes a problem on. Where nobody knows whether it was done, the name stays.
@@ -99,8 +95,10 @@ impl<'a> Sending<'a> {
 
     /// FreeSWITCH did not do it to these.
     pub(super) fn was_in_vain_for(self, is_one: impl Fn(&Participant) -> bool) {
-        for participant in self.0.iter().filter(|participant| is_one(participant)) {
-            participant.set_sender(None);
+        for participant in self.1.iter().filter(|participant| is_one(participant)) {
+            if let Some(sender) = &self.0 {
+                participant.give_up_sending(sender);
+            }
         }
     }
 }

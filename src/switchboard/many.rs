@@ -219,8 +219,14 @@ impl Switchboard {
                 let leaving: Vec<_> = asked.iter().map(|(who, _)| who.clone()).collect();
                 self.gone(node, conference, &leaving, sight).await;
                 let present = Present::of(conference);
-                let left = |who| if present.has(who) { Err(NOT_LEFT) } else { Ok(Outcome::Done) };
-                return asked.iter().map(|(who, _)| left(who)).collect();
+                let is_kick = effect == Effect::Leaves;
+                let left = |(who, _): &(Arc<Participant>, _)| match present.has(who) {
+                    true => Err(NOT_LEFT),
+                    // Somebody has sent him to another conference at the same moment: there he is.
+                    false if is_kick && sight.went_elsewhere(who) => Ok(Outcome::NotFound),
+                    false => Ok(Outcome::Done),
+                };
+                return asked.iter().map(left).collect();
             }
         };
         let seen = {

@@ -99,14 +99,17 @@ impl Switchboard {
                 if paths.is_empty() {
                     return Self::nothing_to_pause(node, name).await;
                 }
-                let mut outcome = Outcome::Already;
+                let mut outcome = Ok(Outcome::Already);
                 for path in paths {
-                    if self.pause((node, name), conference, (&path, pause), sight).await? == Outcome::Done {
-                        outcome = Outcome::Done;
+                    // One that cannot be addressed does not keep the others from it.
+                    match self.pause((node, name), conference, (&path, pause), sight).await {
+                        Ok(Outcome::Done) if outcome.is_ok() => outcome = Ok(Outcome::Done),
+                        Ok(_) => {}
+                        Err(problem) => outcome = outcome.and(Err(problem)),
                     }
                 }
                 drop(turn);
-                Ok(outcome)
+                outcome
             }
         }
     }

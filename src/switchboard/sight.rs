@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use crate::hub::{Hub, Watch};
 use crate::model::Flag;
-use crate::registry::{Change, ChangeKind, Conference, Detail, Participant};
+use crate::registry::{Change, ChangeKind, Conference, Detail, LeftReason, Participant};
 
 /// Changes from a moment on.
 pub(super) struct Sight {
@@ -17,6 +17,8 @@ pub(super) struct Sight {
     was_locked: HashSet<bool>,
     /// What happened to recordings, by file.
     recordings: HashSet<(ChangeKind, Arc<str>)>,
+    /// Who went to another conference.
+    moved: HashSet<u32>,
     /// Files that could not be recorded to, and FreeSWITCH's words.
     failed: HashMap<Arc<str>, Arc<str>>,
 }
@@ -29,6 +31,7 @@ impl Sight {
             was: HashSet::new(),
             was_locked: HashSet::new(),
             recordings: HashSet::new(),
+            moved: HashSet::new(),
             failed: HashMap::new(),
         }
     }
@@ -53,6 +56,9 @@ impl Sight {
             Some(Detail::RecordingFailed(path, words)) => {
                 self.failed.insert(path.clone(), words.clone());
             }
+            Some(Detail::Left(LeftReason::Transferred(_))) => {
+                self.moved.extend(change.participant.iter().map(|(who, _)| who.stay));
+            }
             _ => {}
         }
         if let Some((who, state)) = &change.participant {
@@ -72,6 +78,12 @@ impl Sight {
     pub(super) fn was_locked(&mut self, locked: bool) -> bool {
         self.look();
         self.was_locked.contains(&locked)
+    }
+
+    /// Whether he went to another conference, instead of leaving for good.
+    pub(super) fn went_elsewhere(&mut self, who: &Participant) -> bool {
+        self.look();
+        self.moved.contains(&who.stay)
     }
 
     /// Whether that happened to the recording of this file at any time since.
@@ -102,6 +114,7 @@ impl Sight {
         let mut left = still(&stays(leaving));
         while !left.is_empty() {
             let change = self.changes.next().await;
+            self.note(&change);
             if let (ChangeKind::Left, Some((who, _))) = (change.kind, &change.participant) {
                 left.remove(&who.stay);
             }

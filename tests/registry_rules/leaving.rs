@@ -1,5 +1,7 @@
 //! Why somebody left.
 
+use std::sync::Arc;
+
 use convened::model::{EventKind, Extra};
 use convened::registry::{ChangeKind, Detail, LeftReason, Reason, Sender};
 
@@ -26,8 +28,13 @@ fn reasons(story: &Story) -> Vec<(String, LeftReason)> {
 }
 
 fn sent_by(story: &Story, call: &str, ends: bool) {
-    let sender = Sender { name: "desk".into(), ends };
-    story.daily().by_call_id(call).unwrap().set_sender(Some(sender));
+    let sender = Arc::new(Sender { name: "desk".into(), ends });
+    let participant = story.daily().by_call_id(call).unwrap();
+    assert!(participant.claim_sending(&sender));
+    // Somebody else who is later, or is refused, changes nothing.
+    let other = Arc::new(Sender { name: "night".into(), ends });
+    assert!(!participant.claim_sending(&other));
+    participant.give_up_sending(&other);
 }
 
 #[test]
@@ -47,6 +54,26 @@ fn who_leaves_is_told_with_the_reason() {
         left(33, "kicked", 3),
         left(34, "picked", 5),
     ]);
+    // Told to go and sent somewhere at the same time, in either order: he is there.
+    for (at, first) in [(40, true), (50, false)] {
+        story.hears_all([joined(at, "both", 6)]);
+        let sent =
+            |sequence| told(sequence, EventKind::Transferred).who("both", 6).with(Extra::To("other".into()));
+        let pair = if first {
+            [sent(at + 1), kicked(at + 2, "both", 6)]
+        } else {
+            [kicked(at + 1, "both", 6), sent(at + 2)]
+        };
+        story.hears_all(pair);
+        story.hears_all([left(at + 3, "both", 6)]);
+    }
+    assert!(
+        reasons(&story)
+            .split_off(5)
+            .iter()
+            .all(|(_, why)| *why == LeftReason::Transferred(Some("other".into())))
+    );
+
     let wanted = [
         ("hangs", LeftReason::Hangup("NORMAL_CLEARING".into())),
         ("walks", LeftReason::Left),
@@ -54,7 +81,7 @@ fn who_leaves_is_told_with_the_reason() {
         ("kicked", LeftReason::Kicked(None)),
         ("picked", LeftReason::Transferred(None)),
     ];
-    assert_eq!(reasons(&story), wanted.map(|(call, why)| (call.to_owned(), why)));
+    assert_eq!(reasons(&story)[..5], wanted.map(|(call, why)| (call.to_owned(), why)));
 }
 
 #[test]

@@ -310,6 +310,30 @@ async fn a_stop_waits_for_no_call() {
 }
 
 #[tokio::test]
+async fn who_would_answer_late_is_not_in_the_conference_of_another_account() {
+    let office = Office::open().await;
+    let host = office.house.join("3000", "Host").await;
+    office.destine("ann@", Fate::answered(60_000_000));
+    let mut notices = office.house.daemon.hub().listen_to_notices();
+    let answer = office.dial_into("3000", json!({ "endpoints": ["sip:ann@example.com"] })).await;
+    accepted(&answer);
+    let switch = office.house.switch();
+    switch.leave(&host).unwrap();
+    // The name is free; whoever takes it has nothing to do with the call.
+    let reason = loop {
+        let notice =
+            tokio::time::timeout(crate::client::PATIENCE, notices.recv()).await.expect("it is told").unwrap();
+        let NoticeKind::Dial { progress, .. } = &notice.kind;
+        if progress.is_last() {
+            break progress.reason().map(str::to_owned);
+        }
+    };
+    assert_eq!(reason.as_deref(), Some("the conference ended before somebody answered"));
+    let killed = switch.commands().into_iter().any(|seen| seen.text.starts_with("api uuid_kill "));
+    assert!(killed, "the phone does not ring on");
+}
+
+#[tokio::test]
 async fn as_long_as_it_may_run_on_a_node_that_is_lost_it_is_not_begun_elsewhere() {
     let house = House::with(2, |config| config.node[1].stale_after_s = 0).await;
     let owner = house.owner().await;

@@ -71,6 +71,16 @@ async fn the_action_may_stand_beside_the_arguments() {
 }
 
 #[tokio::test]
+async fn two_conferences_do_not_write_one_file() {
+    let (house, owner) = recorded().await;
+    house.join("other", "Ben").await;
+    let start = json!({ "action": "record", "data": { "action": "start", "file": "same" } });
+    owner.put(ROOM, start.clone()).await.ok();
+    let refused = owner.put("conferences/other", start).await.refused(400, "validation_error");
+    assert!(refused["file"]["unique"].is_object(), "{refused}");
+}
+
+#[tokio::test]
 async fn a_key_tells_beginning_from_ending() {
     let (_house, owner) = recorded().await;
     let ask = |what: &str| {

@@ -46,6 +46,7 @@ async fn dial(fate: Fate, prepare: impl FnOnce(&House)) -> Dialled {
         profile: Profile::default(),
         account: Word::new("acme").unwrap(),
         conference_id: "daily".into(),
+        only: None,
     };
     let (board, reserved) = (switchboard(&house), dials.take(1).unwrap());
     let dialled = soon("an answer", board.dial(&dials, reserved, &house.node, &to, &order())).await;

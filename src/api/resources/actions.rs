@@ -24,7 +24,7 @@ use super::{Caller, Context};
 use crate::actions::{Args, Asker, Scope, Unfit, participants_selection, schema};
 use crate::api::{Access, ApiError, Request, Response, Route, parse_data};
 use crate::json as text;
-use crate::model::{ActionResult, Moment, Outcome, Problem};
+use crate::model::{ActionResult, ConferenceAction, Moment, Outcome, Problem, Record};
 use crate::registry::Conference;
 
 const CONFERENCE: &str = "/v2/accounts/{A}/conferences/{C}";
@@ -50,6 +50,7 @@ async fn on_conference(
     let action = action.conference(&name, &asker(&caller)?)?;
     carry_out(context, caller, request, move |context, caller, request| async move {
         let found = running(&context, &caller, &request).await?;
+        refuse_shared_file(&context, &found, &action)?;
         let name = action.name();
         let results = context.switchboard.conference(&found.instances, action).await;
         let is_single = results.len() == 1;
@@ -109,6 +110,20 @@ async fn on_participant(
         Ok(carried(found, name, vec![result], true))
     })
     .await
+}
+
+/// FreeSWITCH looks only within a conference whether a file is recorded to already (conference_api.c,
+/// `conference_api_sub_record`); two that write one file spoil it.
+fn refuse_shared_file(context: &Context, found: &Found, action: &ConferenceAction) -> Result<(), ApiError> {
+    let ConferenceAction::Record(Record::Start { file: Some(file), .. }) = action else { return Ok(()) };
+    let is_other = |other: &Arc<Conference>| !found.instances.iter().any(|own| Arc::ptr_eq(own, other));
+    let is_taken = |other: &Arc<Conference>| other.recordings().iter().any(|it| *it.path == *file.path());
+    if !context.registry.conferences().iter().any(|other| is_taken(other) && is_other(other)) {
+        return Ok(());
+    }
+    let message = "Another conference is recorded to this file";
+    let fields = json!({ "file": { "unique": { "message": message, "value": file.path() } } });
+    Err(ApiError::validation(fields.as_object().cloned().unwrap_or_default()))
 }
 
 /// Who asks: the name goes with what he ends and whom he kicks, the account with what he records.

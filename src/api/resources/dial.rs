@@ -32,6 +32,12 @@ pub(super) async fn dial(
     args: &Map<String, Value>,
 ) -> Result<Response, ApiError> {
     let order = Args::check(Scope::Conference, DIAL, args, &context.places)?.dial(&context.dialling)?;
+    let most = context.dials.most();
+    if order.callees.len() > most {
+        let message = format!("Value must have at most {most} entries: dial.max_pending allows no more");
+        let fields = json!({ "endpoints": { "maxItems": { "message": message, "target": most } } });
+        return Err(ApiError::validation(fields.as_object().cloned().unwrap_or_default()));
+    }
     carry_out(context, caller, request, move |context, caller, request| async move {
         let found = context.find(&caller, request.param("C")?).await?;
         if order.joins_existing() && found.instances.is_empty() {
@@ -83,6 +89,11 @@ fn destination(
         profile: order.profile.clone().or_else(|| profile_of(found)).unwrap_or_default(),
         account: Word::new(caller.account()?.as_str()).map_err(unaddressable)?,
         conference_id: found.id.as_str().into(),
+        // The name of a document is nobody else's; any other one is free when the conference has ended.
+        only: match &found.document {
+            Some(_) => None,
+            None => found.instances.iter().find(|it| it.node == *node.name()).cloned(),
+        },
     })
 }
 

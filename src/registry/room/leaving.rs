@@ -28,7 +28,11 @@ impl Room {
         if let Some(member) = member
             && event.sequence > member.joined_sequence
         {
-            member.leaving = Some(leaving);
+            // Of who is told to go and is sent somewhere at the same time nearly always the second comes true.
+            let is_sent = matches!(member.leaving, Some(Leaving::Transferred(_)));
+            if !is_sent || matches!(leaving, Leaving::Transferred(_)) {
+                member.leaving = Some(leaving);
+            }
         }
     }
 }

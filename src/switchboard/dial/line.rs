@@ -5,6 +5,7 @@ use std::sync::Arc;
 use crate::actions::words::{Profile, RoomName, Word};
 use crate::actions::{Callee, DialOrder, JoinFlag};
 use crate::node::{RINGING, RINGING_ID};
+use crate::registry::Conference;
 
 /// What mod_conference takes as the argument of `conference`, in bytes.
 const MOST_DATA: usize = 512;
@@ -20,6 +21,8 @@ pub struct Destination {
     pub account: Word,
     /// The id by which it is told of.
     pub conference_id: Arc<str>,
+    /// Only this run of it is meant: a later one of that name may be somebody else's.
+    pub only: Option<Arc<Conference>>,
 }
 
 /// The command: variables, whom to call, where to.
@@ -116,7 +119,7 @@ mod tests {
                 profile: None,
             };
             let account = Word::new("acme").unwrap();
-            let to = Destination { room: room_name, profile: profile_name, account, conference_id: "r".into() };
+            let to = Destination { room: room_name, profile: profile_name, account, conference_id: "r".into(), only: None };
             let line = line(&to, &order, &callee, ("ID", "CALL"));
             prop_assert!(!line.contains(char::is_control), "{line:?}");
             let (words, variables, target) = read(&line);
@@ -143,6 +146,7 @@ mod tests {
             profile: Profile::new(&"p".repeat(64)).unwrap(),
             account: Word::new("a").unwrap(),
             conference_id: "r".into(),
+            only: None,
         };
         let all = [
             JoinFlag::Mute,
