@@ -14,7 +14,7 @@ pub use account::AccountTag;
 pub use action::{
     ActionResult, ConferenceAction, Outcome, ParticipantAction, Problem, Record, Selection, Setting,
 };
-pub use event::{ConferenceEvent, EventKind, Extra, MemberFacts};
+pub use event::{ChannelFacts, ConferenceEvent, EventKind, Extra, MemberFacts};
 pub use listing::{ListedConference, ListedMember, ListedRecording};
 pub use notice::{DialProgress, Notice, NoticeKind};
 pub use playing::Playing;

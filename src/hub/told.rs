@@ -212,11 +212,13 @@ struct ParticipantFields<'a> {
     ghost: bool,
     energy_level: u16,
     current_energy: Option<u16>,
+    channel_presence_id: Option<&'a str>,
     custom_channel_vars: Map<String, Value>,
 }
 
 fn of(who: &Participant, state: MemberState) -> ParticipantFields<'_> {
-    let variables = who.variables.iter();
+    let channel = who.channel.as_deref();
+    let variables = channel.map(|channel| channel.variables.iter()).into_iter().flatten();
     ParticipantFields {
         participant_id: who.member_id,
         caller_id_name: &who.caller_name,
@@ -232,6 +234,7 @@ fn of(who: &Participant, state: MemberState) -> ParticipantFields<'_> {
         ghost: state.has(Flag::Ghost),
         energy_level: state.energy_level(),
         current_energy: state.current_energy(),
+        channel_presence_id: channel.and_then(|channel| channel.presence_id.as_deref()),
         custom_channel_vars: variables.map(|(name, value)| (name.to_string(), (**value).into())).collect(),
     }
 }

@@ -1,6 +1,7 @@
 //! One thing that a switch told about a conference.
 
 use std::borrow::Cow;
+use std::sync::Arc;
 
 use super::state::MemberState;
 
@@ -47,8 +48,8 @@ pub enum EventKind {
 pub enum Extra<'a> {
     /// Why the call of a member who left has ended, as FreeSWITCH names causes (`NORMAL_CLEARING`).
     HungUp(Cow<'a, str>),
-    /// Variables of the channel of a member who joins, by their names in the API.
-    Variables(Box<[(Box<str>, Box<str>)]>),
+    /// What is known of the channel of a member who joins.
+    Channel(Arc<ChannelFacts>),
     /// The conference that a member goes to.
     To(Cow<'a, str>),
     /// The file of a recording, and why it could not be written.
@@ -58,6 +59,15 @@ pub enum Extra<'a> {
         /// FreeSWITCH's words, if there is no recording.
         error: Option<Cow<'a, str>>,
     },
+}
+
+/// What is told of a channel beside what every event tells.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct ChannelFacts {
+    /// Whose presence it is (`1000@example.com`).
+    pub presence_id: Option<Box<str>>,
+    /// Its variables, by their names in the API.
+    pub variables: Vec<(Box<str>, Box<str>)>,
 }
 
 /// One event of one conference.

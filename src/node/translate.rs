@@ -4,9 +4,10 @@
 //! (`conference_member_add_event_data`). Those of a member come all together or not at all.
 
 use std::borrow::Cow;
+use std::sync::Arc;
 
 use crate::esl::{Event, Fields, Names, Value};
-use crate::model::{ConferenceEvent, EventKind, Extra, Flag, MemberFacts, MemberState};
+use crate::model::{ChannelFacts, ConferenceEvent, EventKind, Extra, Flag, MemberFacts, MemberState};
 
 /// Reads conference events out of raw ones.
 #[derive(Debug)]
@@ -106,14 +107,20 @@ impl Translator {
     }
 
     /// Kazoo writes `Account-ID` as `account_id`.
-    fn variables(&self, event: &Event) -> Option<Extra<'static>> {
-        let found = event.headers().filter_map(|(name, value)| {
+    fn channel(&self, event: &Event) -> Option<Extra<'static>> {
+        let variable = |(name, value): (&[u8], Value<'_>)| {
             let prefix = self.prefixes.iter().find(|prefix| name.starts_with(prefix.as_bytes()))?;
             let name = String::from_utf8_lossy(&name[prefix.len()..]).to_ascii_lowercase().replace('-', "_");
             Some((name.into(), told(value)?.into()))
-        });
-        let found: Box<[_]> = if self.prefixes.is_empty() { Box::default() } else { found.collect() };
-        (!found.is_empty()).then_some(Extra::Variables(found))
+        };
+        let channel = ChannelFacts {
+            presence_id: event.get("Channel-Presence-ID").and_then(told).map(Into::into),
+            variables: match self.prefixes.is_empty() {
+                true => Vec::new(),
+                false => event.headers().filter_map(variable).collect(),
+            },
+        };
+        (channel != ChannelFacts::default()).then(|| Extra::Channel(Arc::new(channel)))
     }
 
     /// The conference event in it; `None` if it is an event of another kind, or lacks what every
@@ -136,7 +143,7 @@ impl Translator {
             account: get(Header::Account).and_then(told),
             member: member(&fields),
             extra: match kind {
-                EventKind::Joined => self.variables(event),
+                EventKind::Joined => self.channel(event),
                 kind => extra(kind, &fields),
             }
             .map(Box::new),

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use arc_swap::{ArcSwap, ArcSwapOption};
 
-use crate::model::{AccountTag, MemberState};
+use crate::model::{AccountTag, ChannelFacts, MemberState};
 
 /// Somebody in a conference.
 #[derive(Debug)]
@@ -23,8 +23,8 @@ pub struct Participant {
     pub joined_unix_ms: u64,
     /// Tells this stay in the conference from another one of the same call.
     pub stay: u32,
-    /// Variables of his channel, by their names in the API, as they were told when he joined.
-    pub variables: Arc<[(Box<str>, Box<str>)]>,
+    /// What was told of his channel when he joined.
+    pub channel: Option<Arc<ChannelFacts>>,
     state: AtomicU64,
     /// Who is telling him to go. Only that he was told so, by the switch, makes a reason of it.
     sender: ArcSwapOption<Sender>,
@@ -60,7 +60,7 @@ impl Participant {
     ) -> Self {
         Self {
             stay,
-            variables: Arc::default(),
+            channel: None,
             call_id,
             member_id,
             caller_name: names.0.into(),
@@ -71,15 +71,15 @@ impl Participant {
         }
     }
 
-    /// The same with variables of his channel.
-    pub(super) fn with_variables(self, variables: Arc<[(Box<str>, Box<str>)]>) -> Self {
-        Self { variables, ..self }
+    /// The same on a channel of which that is known.
+    pub(super) fn on(self, channel: Option<Arc<ChannelFacts>>) -> Self {
+        Self { channel, ..self }
     }
 
     /// The same somebody, known better.
     pub(super) fn known_as(&self, member_id: u32, names: (&str, &str), joined: (u64, u32)) -> Self {
-        let new = Self::new(self.call_id.clone(), member_id, names, joined, self.state())
-            .with_variables(self.variables.clone());
+        let new =
+            Self::new(self.call_id.clone(), member_id, names, joined, self.state()).on(self.channel.clone());
         if joined.1 == self.stay {
             new.sender.store(self.sender.load_full());
         }

@@ -205,8 +205,8 @@ impl Room {
         let joined = (step.now.unix_ms, self.next_stay());
         let mut participant =
             Participant::new((*facts.call_id).into(), facts.member_id, names, joined, state);
-        if let Some(Extra::Variables(variables)) = extra {
-            participant = participant.with_variables(variables.clone().into_vec().into());
+        if let Some(Extra::Channel(channel)) = extra {
+            participant = participant.on(Some(channel.clone()));
         }
         self.insert(participant, sequence, step);
         if let Some(member) = self.members.get_mut(&*facts.call_id) {

@@ -152,7 +152,7 @@ impl<P: Publish> Writer<P> {
         let mut instances: Vec<_> = self.rooms.keys().cloned().collect();
         instances.sort_unstable();
         for instance in instances {
-            self.end(&instance, reason, now);
+            self.end(&instance, reason, 0, now);
         }
     }
 
@@ -162,7 +162,7 @@ impl<P: Publish> Writer<P> {
         let step = Step::of_event(&self.publish, self.arrivals, event.sequence, now);
         if let Some(room) = self.rooms.get_mut(&*event.instance) {
             if event.kind == EventKind::Destroyed {
-                self.end(&event.instance, Reason::Event, now);
+                self.end(&event.instance, Reason::Event, event.sequence, now);
                 return None;
             }
             let odd = room.apply(event, &step);
@@ -219,9 +219,9 @@ impl<P: Publish> Writer<P> {
         }
     }
 
-    fn end(&mut self, instance: &str, reason: Reason, now: Moment) {
+    fn end(&mut self, instance: &str, reason: Reason, sequence: u64, now: Moment) {
         let Some(mut room) = self.rooms.remove(instance) else { return };
-        let step = Step::of(&self.publish, self.arrivals, reason, now);
+        let step = Step { sequence, ..Step::of(&self.publish, self.arrivals, reason, now) };
         // Out of the index first: whoever reads after the change does not find it any more.
         self.registry.remove(&room.conference);
         room.end(&step);
@@ -273,7 +273,7 @@ impl<P: Publish> Writer<P> {
             if result.differences.len() < Noting::MOST {
                 result.differences.push(format!("{} {instance}", ChangeKind::ConferenceDestroyed.name()));
             }
-            self.end(&instance, Reason::List, now);
+            self.end(&instance, Reason::List, 0, now);
         }
         result
     }
