@@ -12,13 +12,14 @@
 //! Beside them go [`Notice`]s, which are no changes of anything that could be read again.
 
 mod binding;
+mod feed;
 mod sorter;
 mod stream;
 mod streams;
 mod told;
 mod watch;
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use tokio::sync::broadcast;
 
@@ -26,6 +27,8 @@ use crate::model::Notice;
 use crate::registry::{Change, Publish};
 
 pub use binding::{Binding, NoBinding, routing_key, word};
+use feed::FeedIn;
+pub use feed::{Fed, Feed};
 pub use sorter::{Sorter, Whose};
 pub use stream::{Gap, Stream};
 pub use streams::Streams;
@@ -74,13 +77,14 @@ const NOTICES: usize = 4_096;
 pub struct Hub {
     changes: broadcast::Sender<Arc<Change>>,
     watchers: Arc<Watchers>,
+    feed: Arc<OnceLock<FeedIn<Change>>>,
     notices: broadcast::Sender<Arc<Notice>>,
 }
 
 impl Default for Hub {
     fn default() -> Self {
         let (changes, notices) = (broadcast::Sender::new(RING), broadcast::Sender::new(NOTICES));
-        Self { changes, watchers: Arc::default(), notices }
+        Self { changes, watchers: Arc::default(), feed: Arc::default(), notices }
     }
 }
 
@@ -88,6 +92,12 @@ impl Hub {
     /// Listens from now on.
     pub fn listen(&self) -> broadcast::Receiver<Arc<Change>> {
         self.changes.subscribe()
+    }
+
+    /// Takes all changes from now on, for one who keeps up with them; `None` if somebody does already.
+    pub fn feed(&self) -> Option<Feed<Change>> {
+        let (sender, feed) = feed::feed(feed::MOST);
+        self.feed.set(sender).ok().map(|()| feed)
     }
 
     /// Looks at one conference from now on.
@@ -112,11 +122,15 @@ impl Publish for Hub {
     fn publish(&self, change: Change) {
         let change = Arc::new(change);
         self.watchers.tell(&change);
+        if let Some(feed) = self.feed.get() {
+            feed.put(&change);
+        }
         // That nobody listens any more is no error.
         let _ = self.changes.send(change);
     }
 
     fn is_heard(&self) -> bool {
-        self.changes.receiver_count() > 0 || self.watchers.any()
+        let is_fed = || self.feed.get().is_some_and(FeedIn::is_open);
+        self.changes.receiver_count() > 0 || self.watchers.any() || is_fed()
     }
 }

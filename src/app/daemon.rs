@@ -74,7 +74,8 @@ impl Daemon {
         let address = server.local_addr();
         let (hub, registry, clock) = (Hub::default(), Arc::new(Registry::new()), Clock::system());
         // Before the nodes begin: nothing is missed.
-        let (changes, notices) = (hub.listen(), hub.listen_to_notices());
+        let changes = hub.feed().ok_or_else(|| anyhow::anyhow!("the hub feeds somebody already"))?;
+        let notices = hub.listen_to_notices();
         let daemon = config.events.node_name.clone().unwrap_or_else(host_name);
         let streams = Arc::new(Streams::new(Origin { daemon: daemon.into() }));
         let stop_following = CancellationToken::new();

@@ -19,6 +19,7 @@ use tokio::sync::broadcast::Receiver;
 use tokio::sync::broadcast::error::RecvError;
 use tokio_util::sync::CancellationToken;
 
+use super::feed::{Fed, Feed};
 use super::streams::{Putting, Streams};
 use super::told::{News, Told};
 use crate::model::{AccountTag, Moment, Notice};
@@ -62,7 +63,7 @@ impl Sorter {
     /// Sorts until it is stopped, or nobody tells anything any more.
     pub async fn run(
         mut self,
-        mut changes: Receiver<Arc<Change>>,
+        mut changes: Feed<Change>,
         mut notices: Receiver<Arc<Notice>>,
         stop: CancellationToken,
     ) {
@@ -72,13 +73,13 @@ impl Sorter {
                 biased;
                 () = stop.cancelled() => return,
                 Some((instance, owner)) = self.asked.next() => self.answered(instance, owner),
-                change = changes.recv() => match change {
-                    Ok(change) => self.change(change),
-                    Err(RecvError::Lagged(lost)) => {
-                        tracing::warn!(lost, "changes came faster than they could be handed on: all subscribers begin anew");
+                change = changes.next() => match change {
+                    Some(Fed::Change(change)) => self.change(change),
+                    Some(Fed::Lost) => {
+                        tracing::warn!("more changes at once than can wait: all subscribers begin anew");
                         self.begin_anew();
                     }
-                    Err(RecvError::Closed) => return,
+                    None => return,
                 },
                 notice = notices.recv() => match notice {
                     Ok(notice) => self.notice(notice),
