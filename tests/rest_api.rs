@@ -30,6 +30,8 @@ mod lists;
 mod once;
 #[path = "rest/outages.rs"]
 mod outages;
+#[path = "rest/picture.rs"]
+mod picture;
 #[path = "rest/playing.rs"]
 mod playing;
 #[path = "support/postgres.rs"]
@@ -44,6 +46,8 @@ mod relate;
 mod replies;
 #[path = "rest/stale.rs"]
 mod stale;
+#[path = "rest/subscribers.rs"]
+mod subscribers;
 mod support;
 #[path = "rest/throttle.rs"]
 mod throttle;

@@ -104,6 +104,13 @@ impl Stream {
         }
     }
 
+    /// Wakes him once less: he may live on, and subscribe and unsubscribe as often as he likes.
+    pub fn forgets(&self, reader: &Arc<Notify>) {
+        let mut ring = self.ring();
+        let at = ring.readers.iter().position(|known| std::ptr::eq(known.as_ptr(), Arc::as_ptr(reader)));
+        at.map(|at| ring.readers.swap_remove(at));
+    }
+
     /// The place of what is told next.
     pub fn end(&self) -> u64 {
         self.ring().end()
@@ -186,6 +193,12 @@ mod tests {
         assert_eq!(stream.read(4, 100), Err(Gap));
         stream.forget_before(100);
         assert_eq!(stream.end(), 6);
+        stream.wakes(&reader);
+        stream.forgets(&reader);
+        assert!(!stream.is_idle(), "he subscribed twice");
+        stream.forgets(&reader);
+        assert!(stream.is_idle());
+        stream.wakes(&reader);
         assert!(!stream.is_idle());
         drop(reader);
         assert!(stream.is_idle());

@@ -32,8 +32,9 @@ pub(super) async fn instances(
     }
 }
 
-/// A conference at one moment: `data` of a snapshot, and the number of the last change that is in it.
-pub(super) fn snapshot(context: &Context, conference: &Arc<Conference>) -> (Value, u64) {
+/// A conference at one moment: `data` of a snapshot, and the number of the last change that is in it. `instances` are
+/// all of its name: whatever else is known of it has ended.
+pub(super) fn snapshot(context: &Context, conference: &Arc<Conference>, instances: &[&str]) -> (Value, u64) {
     let mut tries = 0;
     loop {
         tries += 1;
@@ -42,6 +43,7 @@ pub(super) fn snapshot(context: &Context, conference: &Arc<Conference>) -> (Valu
         let data = json!({
             "conference_id": *conference.name,
             "instance_id": *conference.instance,
+            "instances": instances,
             "seq": before,
             "focus": *conference.node,
             "is_locked": conference.is_locked(),

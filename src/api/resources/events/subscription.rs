@@ -10,6 +10,7 @@ use super::running::{instances, nothing, snapshot};
 use crate::api::ApiError;
 use crate::api::resources::{Caller, Context};
 use crate::hub::{Binding, Stream, Told};
+use crate::registry::Conference;
 use crate::store::AccountId;
 
 /// Where somebody was who comes back: by conference, the instance and the number of the last change he knows.
@@ -26,6 +27,9 @@ pub(in crate::api::resources) enum Piece {
     Gap(Value),
 }
 
+/// The last number of an instance that has ended.
+const ENDED: u64 = u64::MAX;
+
 /// One binding of one subscriber.
 #[derive(Debug)]
 pub(in crate::api::resources) struct Subscription {
@@ -33,7 +37,11 @@ pub(in crate::api::resources) struct Subscription {
     /// In whose name it is.
     caller: Caller,
     stream: Arc<Stream>,
+    /// Whom it wakes.
+    reader: Arc<Notify>,
     place: u64,
+    /// Up to here the stream may have what was sent at the beginning: it is not sent again.
+    settled: u64,
     /// By instance: the number of the last change that has been shown or sent.
     last: HashMap<Arc<str>, u64>,
 }
@@ -53,10 +61,15 @@ impl Subscription {
         };
         stream.wakes(reader);
         let place = stream.end();
-        Self { binding, caller, stream, place, last: HashMap::new() }
+        // Until it has begun, whatever is sent may come once more.
+        let reader = reader.clone();
+        Self { binding, caller, stream, reader, place, settled: u64::MAX, last: HashMap::new() }
     }
 
     /// What somebody is sent first: what he has missed, else how it is.
+    ///
+    /// Whoever comes back to all conferences is also shown those that he does not name: they may have begun
+    /// meanwhile.
     pub(super) async fn begin(
         &mut self,
         context: &Context,
@@ -64,15 +77,29 @@ impl Subscription {
         with_snapshot: bool,
     ) -> Result<Vec<Piece>, ApiError> {
         let mut pieces = Vec::new();
-        let mut lost = false;
-        for (conference, (instance, seq)) in resume {
-            if self.binding.conference.as_deref().is_none_or(|bound| bound == conference) {
-                lost |= !self.resume(context, conference, (instance, *seq), &mut pieces)?;
+        let bound = self.binding.conference.clone();
+        let is_bound = |conference: &str| bound.as_deref().is_none_or(|bound| bound == conference);
+        let known: Vec<_> = resume.iter().filter(|(conference, _)| is_bound(conference)).collect();
+        let mut lost = Vec::new();
+        for (conference, (instance, seq)) in &known {
+            if !self.resume(context, conference, (instance, *seq), &mut pieces)? {
+                lost.push(conference.as_str());
             }
         }
-        if lost || (with_snapshot && resume.is_empty()) {
-            self.show_all(context, &mut pieces).await?;
+        match (known.is_empty(), bound) {
+            (true, _) if !with_snapshot => {}
+            (false, Some(_)) if lost.is_empty() => {}
+            (true, _) | (false, Some(_)) => self.show_all(context, &mut pieces).await?,
+            (false, None) => {
+                let mut running = instances(context, &self.caller, None).await?;
+                running.retain(|it| !resume.contains_key(&*it.name) || lost.contains(&&*it.name));
+                self.show(context, &running, &mut pieces);
+                let has_ended = |conference: &&str| running.iter().all(|it| *it.name != **conference);
+                lost.retain(has_ended);
+                pieces.extend(lost.into_iter().map(|conference| Piece::Snapshot(nothing(conference))));
+            }
         }
+        self.settled = self.stream.end();
         Ok(pieces)
     }
 
@@ -105,15 +132,20 @@ impl Subscription {
     async fn show_all(&mut self, context: &Context, pieces: &mut Vec<Piece>) -> Result<(), ApiError> {
         let conference = self.binding.conference.clone();
         let running = instances(context, &self.caller, conference.as_deref()).await?;
-        for it in &running {
-            let (data, seq) = snapshot(context, it);
-            self.last.insert(it.instance.clone(), seq);
-            pieces.push(Piece::Snapshot(data));
-        }
+        self.show(context, &running, pieces);
         if let (Some(conference), true) = (conference, running.is_empty()) {
             pieces.push(Piece::Snapshot(nothing(&conference)));
         }
         Ok(())
+    }
+
+    fn show(&mut self, context: &Context, running: &[Arc<Conference>], pieces: &mut Vec<Piece>) {
+        for it in running {
+            let same = running.iter().filter(|other| other.name == it.name);
+            let (data, seq) = snapshot(context, it, &same.map(|other| &*other.instance).collect::<Vec<_>>());
+            self.last.insert(it.instance.clone(), seq);
+            pieces.push(Piece::Snapshot(data));
+        }
     }
 
     /// What follows, at most so much; empty: nothing yet.
@@ -124,6 +156,9 @@ impl Subscription {
                 self.place = place;
                 for told in told {
                     self.take(context, told, &mut pieces);
+                }
+                if self.place >= self.settled {
+                    self.last.retain(|_, last| *last != ENDED);
                 }
             }
             Err(_) => {
@@ -143,7 +178,7 @@ impl Subscription {
     }
 
     fn take(&mut self, context: &Context, told: Arc<Told>, pieces: &mut Vec<Piece>) {
-        let is_told = context.events.settings.tells(told.event()) && self.binding.takes(&told);
+        let is_told = self.binding.takes(&told) && context.events.settings.tells(told.event());
         let Some((instance, number)) = told.number() else {
             if is_told {
                 pieces.push(Piece::Event(told, None));
@@ -151,14 +186,26 @@ impl Subscription {
             return;
         };
         let last = self.last.get(instance).copied().unwrap_or(0);
-        // Nothing follows it, whether it is told or not.
-        if told.event() == "conference-destroy" {
-            self.last.remove(instance);
-        } else if is_told && number > last {
-            self.last.insert(instance.clone(), number);
+        if number <= last {
+            return;
         }
-        if is_told && number > last {
+        match told.event() {
+            "conference-destroy" if self.place < self.settled => {
+                self.last.insert(instance.clone(), ENDED);
+            }
+            // Nothing is kept of what has ended, whether that is told here or not.
+            "conference-destroy" => drop(self.last.remove(instance)),
+            _ if is_told => drop(self.last.insert(instance.clone(), number)),
+            _ => {}
+        }
+        if is_told {
             pieces.push(Piece::Event(told, Some(last)));
         }
+    }
+}
+
+impl Drop for Subscription {
+    fn drop(&mut self) {
+        self.stream.forgets(&self.reader);
     }
 }

@@ -37,6 +37,8 @@ use crate::secret::Secret;
 
 /// Longer messages of clients end the connection.
 const LONGEST: usize = 64 * 1_024;
+/// Messages of clients are short.
+const READ: usize = 4 * 1_024;
 /// So many pieces are written before somebody else has his turn.
 const AT_ONCE: usize = 64;
 
@@ -144,6 +146,8 @@ impl Session {
         let config = WebSocketConfig::default()
             .max_message_size(Some(LONGEST))
             .max_frame_size(Some(LONGEST))
+            // As much is made anew, and cleared, for each look whether the client has said something.
+            .read_buffer_size(READ)
             .write_buffer_size(64 * 1_024);
         let io = TokioIo::new(upgraded);
         let mut socket = WebSocketStream::from_raw_socket(io, Role::Server, Some(config)).await;
