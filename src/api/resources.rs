@@ -8,7 +8,7 @@
 //! | `/accounts/{A}/conferences/{C}/participants/{P}` | GET; PUT (mute ... say) | `participants`, `actions` |
 //! | `/accounts/{A}/conferences/{C}/audit` | GET | `audit` |
 //! | `/api_auth` | PUT | `tokens` |
-//! | `/schemas`, `/schemas/{S}` | GET | `schemas` |
+//! | `/schemas`, `/schemas/{S}`, `/asyncapi.json` | GET | `schemas` |
 //! | `/nodes` | GET | `nodes` |
 //! | `/accounts/{A}/conferences/{C}/events` | GET | `events` |
 //!

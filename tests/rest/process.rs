@@ -152,7 +152,8 @@ impl Process {
         Self::of(command)
     }
 
-    fn of(mut command: Command) -> Self {
+    /// Any program.
+    pub(crate) fn of(mut command: Command) -> Self {
         let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("it starts");
         let out = Lines::of(child.stdout.take().expect("piped"));
         let err = Lines::of(child.stderr.take().expect("piped"));

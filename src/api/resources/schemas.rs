@@ -3,6 +3,7 @@
 //! * `GET /v2/schemas`: the names of all.
 //! * `GET /v2/schemas/conferences`: that of documents.
 //! * `GET /v2/schemas/{conferences,participants,participant}.ACTION`: that of an action's arguments.
+//! * `GET /v2/asyncapi.json`: the messages of websocket, server-sent events and AMQP, as an AsyncAPI document.
 
 use std::sync::Arc;
 
@@ -17,6 +18,7 @@ pub(super) fn routes() -> Vec<Route<Context>> {
     vec![
         Route::new(Method::GET, "/v2/schemas", "list_schemas", Access::Open, list),
         Route::new(Method::GET, "/v2/schemas/{S}", "get_schema", Access::Open, get),
+        Route::new(Method::GET, "/v2/asyncapi.json", "get_asyncapi", Access::Open, asyncapi),
     ]
 }
 
@@ -39,4 +41,9 @@ async fn get(_context: Arc<Context>, _caller: Caller, request: Request) -> Resul
         schema(scope, action)
     });
     Response::ok(found.ok_or_else(|| ApiError::not_found(wanted))?)
+}
+
+/// As it is: tools that read such documents know of no envelope.
+async fn asyncapi(_context: Arc<Context>, _caller: Caller, _request: Request) -> Result<Response, ApiError> {
+    Ok(Response::plain("application/json", include_str!("../../../docs/asyncapi.json")))
 }
