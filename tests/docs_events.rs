@@ -205,6 +205,9 @@ async fn what_is_sent_is_as_the_document_says() {
     let mut socket = Socket::open(&house).await;
     let all = json!({ "bindings": ["conference.event.talk.*", "conference.event.*.*"], "snapshot": true });
     socket.say(&json!({ "action": "subscribe", "auth_token": token, "request_id": [1], "data": all })).await;
+    // What comes before the answer is not told but shown.
+    let mut seen = BTreeSet::new();
+    socket.checked(&document, &mut seen, "reply").await;
     let ann = house.join_as_moderator("talk", "Ann").await;
     let ben = house.join("talk", "Ben").await;
     for (path, action) in [
@@ -233,7 +236,6 @@ async fn what_is_sent_is_as_the_document_says() {
     switch.world(|world, _| world.destine("eve@", Fate::answered(1_000)));
     let dial = json!({ "action": "dial", "data": { "endpoints": ["sip:eve@example.com"] } });
     assert_eq!(owner.put("conferences/talk", dial).await.status, 202);
-    let mut seen = BTreeSet::new();
     socket.checked(&document, &mut seen, "dial-answered").await;
     // Somebody is in it while it is shown again, and everybody leaves.
     socket
