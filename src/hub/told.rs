@@ -9,6 +9,7 @@ use serde::Serialize;
 use serde_json::{Map, Value, json};
 use sha2::{Digest, Sha256};
 
+use super::binding::{routing_key, word};
 use crate::model::{Flag, MemberState, Notice, NoticeKind};
 use crate::registry::{Change, ChangeKind, Detail, LeftReason, Participant, Reason};
 use crate::store::AccountId;
@@ -21,6 +22,7 @@ pub struct Told {
     /// What it is.
     pub news: News,
     body: OnceLock<Arc<str>>,
+    keys: OnceLock<Box<str>>,
 }
 
 /// Nothing is told twice.
@@ -49,7 +51,7 @@ pub struct Origin {
 impl Told {
     /// Not encoded yet.
     pub fn new(account: Option<AccountId>, news: News) -> Self {
-        Self { account, news, body: OnceLock::new() }
+        Self { account, news, body: OnceLock::new(), keys: OnceLock::new() }
     }
 
     /// The event's name.
@@ -124,6 +126,22 @@ impl Told {
             }
         }
         hash.finalize().iter().take(16).map(|octet| format!("{octet:02x}")).collect()
+    }
+
+    /// What a message has beside `data` and the subscriber's own key: `"subscription_key": ... "routing_key": ...`.
+    pub fn keys(&self) -> &str {
+        self.keys.get_or_init(|| {
+            let call = self.call_id().map_or_else(|| "-".to_owned(), |call_id| word(call_id).to_string());
+            let (account, conference) = (self.account.as_ref(), word(self.conference_id()));
+            let account = account.map_or("-", AccountId::as_str);
+            let keys = json!({
+                "subscription_key": format!("conference.event.*.{account}.{conference}.{call}"),
+                "name": self.name(),
+                "routing_key": routing_key(self),
+            });
+            let keys = keys.to_string();
+            keys.trim_start_matches('{').trim_end_matches('}').into()
+        })
     }
 
     /// `data`, but for its closing brace.

@@ -6,7 +6,7 @@ use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
 use super::subscription::{Piece, Resume};
-use crate::hub::{Binding, Origin, routing_key, word};
+use crate::hub::{Binding, Origin, Told};
 use crate::secret::Secret;
 
 /// A message of a client.
@@ -75,10 +75,10 @@ fn reply(status: &str, request_id: Option<&Value>, data: Value) -> String {
     Value::Object(reply).to_string()
 }
 
-/// A piece as a message under that binding.
-pub(super) fn message(piece: &Piece, binding: &Binding, account: &str, origin: &Origin) -> String {
-    let told = match piece {
-        Piece::Event(told, _) => told,
+/// A piece as a message under that binding. An event is put together of what is the same for all who hear of it.
+pub(super) fn message(piece: &Piece, binding: &Binding, origin: &Origin) -> String {
+    let (told, before) = match piece {
+        Piece::Event(told, before) => (told, before),
         Piece::Snapshot(data) => {
             return json!({ "action": "snapshot", "subscribed_key": binding.text, "data": data }).to_string();
         }
@@ -86,31 +86,30 @@ pub(super) fn message(piece: &Piece, binding: &Binding, account: &str, origin: &
             return json!({ "action": "gap", "subscribed_key": binding.text, "data": data }).to_string();
         }
     };
-    let body = event_data(piece, origin);
-    let call = told.call_id().map_or_else(|| "-".to_owned(), |call_id| word(call_id).to_string());
-    let conference = word(told.conference_id());
-    let head = json!({
-        "action": "event",
-        "subscribed_key": binding.text,
-        "subscription_key": format!("conference.event.*.{account}.{conference}.{call}"),
-        "name": told.name(),
-        "routing_key": routing_key(told),
-    });
-    let mut text = head.to_string();
-    text.pop();
-    text.reserve(body.len() + 10);
-    text.push_str(",\"data\":");
-    text.push_str(&body);
+    let (keys, body) = (told.keys(), told.open_body(origin));
+    let mut text = String::with_capacity(keys.len() + body.len() + binding.text.len() + 96);
+    text.push_str(r#"{"action":"event","subscribed_key":"#);
+    text.push_str(&Value::from(&*binding.text).to_string());
+    text.push(',');
+    text.push_str(keys);
+    text.push_str(r#","data":"#);
+    close(&mut text, &body, *before);
     text.push('}');
     text
 }
 
 /// `data` of an event: what is the same for all, and the number of the one that was sent before.
-pub(super) fn event_data(piece: &Piece, origin: &Origin) -> String {
-    let Piece::Event(told, before) = piece else { return "{}".to_owned() };
-    let body = told.open_body(origin);
-    match before {
-        Some(before) => format!("{body},\"prev_seq\":{before}}}"),
-        None => format!("{body}}}"),
+pub(super) fn event_data(told: &Told, before: Option<u64>, origin: &Origin) -> String {
+    let mut text = String::new();
+    close(&mut text, &told.open_body(origin), before);
+    text
+}
+
+fn close(text: &mut String, body: &str, before: Option<u64>) {
+    text.push_str(body);
+    if let Some(before) = before {
+        text.push_str(r#","prev_seq":"#);
+        text.push_str(&before.to_string());
     }
+    text.push('}');
 }

@@ -127,9 +127,9 @@ impl Sending {
 
     fn write(&self, piece: &Piece, text: &mut String) {
         let (event, id, data) = match piece {
-            Piece::Event(told, _) => {
+            Piece::Event(told, before) => {
                 let id = told.number().map(|(instance, number)| format!("{instance};{number}"));
-                (told.event(), id, event_data(piece, &self.context.events.streams.origin))
+                (told.event(), id, event_data(told, *before, &self.context.events.streams.origin))
             }
             Piece::Snapshot(data) => {
                 let instance = data["instance_id"].as_str();

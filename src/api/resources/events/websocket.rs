@@ -232,7 +232,7 @@ impl Session {
     /// Sends what there is by now, a part of it if it is much.
     async fn deliver(&mut self, socket: &mut Socket) -> Result<(), End> {
         let mut any = false;
-        for (account, subscription) in &mut self.subscriptions {
+        for (_, subscription) in &mut self.subscriptions {
             if !subscription.has_more() {
                 continue;
             }
@@ -243,7 +243,7 @@ impl Session {
             let origin = &self.context.events.streams.origin;
             for piece in &pieces {
                 any = true;
-                let text = message(piece, &subscription.binding, account.as_str(), origin);
+                let text = message(piece, &subscription.binding, origin);
                 socket.feed(Frame::text(text)).await?;
             }
         }
@@ -320,7 +320,7 @@ impl Session {
         for (subscription, pieces) in begun {
             for piece in &pieces {
                 let origin = &self.context.events.streams.origin;
-                let text = message(piece, &subscription.binding, account.as_str(), origin);
+                let text = message(piece, &subscription.binding, origin);
                 socket.feed(Frame::text(text)).await?;
             }
             self.subscriptions.push((account.clone(), subscription));
