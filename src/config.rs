@@ -10,6 +10,7 @@
 //! Architecture Invariant: nothing here guesses a type. A quoted number is a string, a bare one a
 //! number; only an environment variable, which has no type, takes the type of its key.
 
+mod amqp;
 mod check;
 mod dial;
 mod environment;
@@ -28,6 +29,7 @@ use ::config::{ConfigBuilder, File, FileFormat};
 use serde::Deserialize;
 
 pub use crate::secret::Secret;
+pub use amqp::Amqp;
 pub use dial::Dial;
 pub use environment::Environment;
 pub use error::{ConfigError, Problem};
@@ -58,6 +60,8 @@ pub struct Config {
     pub dial: Dial,
     /// What is told to whom.
     pub events: Events,
+    /// The broker that it is published to.
+    pub amqp: Amqp,
     /// The FreeSWITCH nodes to follow, in the order of the file.
     pub node: Vec<Node>,
     /// Limits of the Event Socket decoder, for all nodes.

@@ -5,7 +5,7 @@
 //! each module here is one room of the house:
 //!
 //! ```text
-//! FreeSWITCH ──events──▶ esl ──▶ node ──▶ registry ──▶ hub ──▶ websocket, server-sent events
+//! FreeSWITCH ──events──▶ esl ──▶ node ──▶ registry ──▶ hub ──▶ websocket, server-sent events, AMQP
 //!      ▲                                   │ ▲
 //!      └──commands── node ◀── switchboard ◀── api          (reads only)
 //!                                              │
@@ -13,6 +13,7 @@
 //! ```
 
 pub mod actions;
+pub mod amqp;
 pub mod api;
 pub mod app;
 pub mod auth;

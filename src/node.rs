@@ -15,7 +15,7 @@
 //! Invariant: the event connection is read whatever hangs: its task waits for nothing but its socket.
 
 mod address;
-mod backoff;
+pub(crate) mod backoff;
 mod commands;
 mod connection;
 mod fences;

@@ -122,9 +122,14 @@ fn filter(level: &str) -> Result<EnvFilter, TelemetryError> {
             )));
         }
     }
+    // The AMQP library tells each failed attempt as an error; ours are told once, and theirs to whoever asks.
+    let level = match level.split(',').any(|directive| directive.starts_with("lapin")) {
+        true => level.to_owned(),
+        false => format!("{level},lapin=off"),
+    };
     EnvFilter::builder()
         .with_default_directive(LevelFilter::OFF.into())
-        .parse(level)
+        .parse(&level)
         .map_err(|error| refuse(format!("`{level}`: {error}")))
 }
 

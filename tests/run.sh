@@ -14,12 +14,13 @@ has_postgresql() {
 }
 
 # curl: the demo's lines are pasted into a shell. util-linux: prlimit, for a disk that is full, and
-# setpriv, for PostgreSQL, which root must not run. procps: kill. python3: clients written for Kazoo.
+# setpriv, for PostgreSQL and RabbitMQ, which root must not run. procps: kill. python3: clients written for Kazoo.
 missing=
 command -v curl >/dev/null || missing="$missing curl"
 { command -v prlimit && command -v setpriv; } >/dev/null || missing="$missing util-linux"
 [ -x /bin/kill ] || missing="$missing procps"
 has_postgresql || missing="$missing postgresql"
+[ -x /usr/lib/rabbitmq/bin/rabbitmq-server ] || missing="$missing rabbitmq-server"
 command -v python3 >/dev/null || missing="$missing python3"
 python3 -c 'import ensurepip, venv' 2>/dev/null || missing="$missing python3-venv"
 if [ -n "$missing" ]; then
@@ -33,9 +34,20 @@ if [ -n "$missing" ]; then
         mkdir -p "${clusters%/*}"
         echo "create_main_cluster = false" >"$clusters"
     fi
+    # RabbitMQ's package starts its server unless this forbids it.
+    policy=/usr/sbin/policy-rc.d
+    if [ ! -e "$policy" ]; then
+        made_policy=yes
+        trap 'rm -f "$policy"' EXIT
+        printf '#!/bin/sh\nexit 101\n' >"$policy"
+        chmod +x "$policy"
+    fi
     apt-get update -qq
     # shellcheck disable=SC2086 # one word for each package
     DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $missing
+    # Not left to the end: `exec` below runs no traps.
+    trap - EXIT
+    [ -z "${made_policy-}" ] || rm -f "$policy"
 fi
 
 # The published clients, made again only if other versions are wanted or Python is another one.

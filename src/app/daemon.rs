@@ -12,6 +12,7 @@ use tokio_util::sync::CancellationToken;
 use super::{database, sweep};
 use crate::actions::Dialling;
 use crate::actions::words::Places;
+use crate::amqp::{self, Broker, Publisher};
 use crate::api::resources::{self, Context, Events, Ledger, Owners};
 use crate::api::{self, Api, Server, Stopped};
 use crate::auth::{AccountId, Authenticator, Guard, MonotonicClock};
@@ -43,6 +44,7 @@ pub struct Daemon {
     serving: JoinHandle<Stopped>,
     sweeping: JoinHandle<()>,
     sorting: JoinHandle<()>,
+    publishing: Option<Publisher>,
 }
 
 impl Daemon {
@@ -62,6 +64,7 @@ impl Daemon {
         // Everything that may fail comes before the first task.
         let default_account = default_account(config)?;
         let dialling = dialling(config)?;
+        let broker = broker(config)?;
         let router = resources::router().map_err(anyhow::Error::new)?;
         let store = database::open(config).await?;
         let server = match Server::bind(config.api.listen).await {
@@ -78,6 +81,8 @@ impl Daemon {
         let notices = hub.listen_to_notices();
         let daemon = config.events.node_name.clone().unwrap_or_else(host_name);
         let streams = Arc::new(Streams::new(Origin { daemon: daemon.into() }));
+        let publishing =
+            broker.map(|broker| Publisher::start(broker, &config.amqp, &config.events, &streams));
         let stop_following = CancellationToken::new();
         let nodes: Vec<_> = config
             .node
@@ -133,6 +138,7 @@ impl Daemon {
             serving,
             sweeping,
             sorting,
+            publishing,
         })
     }
 
@@ -149,6 +155,11 @@ impl Daemon {
     /// What happens, as it happens.
     pub fn hub(&self) -> &Hub {
         &self.hub
+    }
+
+    /// How it is going with the broker, if one is configured.
+    pub fn published(&self) -> Option<amqp::Figures> {
+        self.publishing.as_ref().map(Publisher::figures)
     }
 
     /// Stops everything: requests in flight are finished, within the configured grace.
@@ -178,6 +189,9 @@ impl Daemon {
         }
         if let Err(error) = self.sorting.await {
             tracing::error!("the sorting of what happens ended by itself: {error}");
+        }
+        if let Some(publishing) = self.publishing {
+            publishing.stop().await;
         }
         self.store.close().await;
         stopped
@@ -211,6 +225,11 @@ fn settings(config: &Config, node: &crate::config::Node) -> node::Settings {
 fn effect_within(config: &Config) -> Duration {
     let slowest = config.node.iter().map(|node| node.command_timeout_ms).max().unwrap_or(10_000);
     Duration::from_millis(slowest.min(config.api.answer_timeout_ms / 3))
+}
+
+fn broker(config: &Config) -> Result<Option<Broker>, Failure> {
+    let url = config.amqp.url.as_ref();
+    url.map(Broker::parse).transpose().map_err(|error| Failure::Config(format!("amqp.url: {error}")))
 }
 
 fn dialling(config: &Config) -> Result<Dialling, Failure> {

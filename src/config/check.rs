@@ -13,7 +13,7 @@ use crate::store::url::Engine;
 use crate::telemetry;
 
 /// The longest time that any key may hold, in milliseconds: a day. Beyond it a unit was mistaken.
-const DAY_MS: u64 = 24 * 60 * 60 * 1000;
+pub(super) const DAY_MS: u64 = 24 * 60 * 60 * 1000;
 
 /// Everything that is wrong, in the order of the file.
 pub(super) fn check(config: &Config) -> Vec<Problem> {
@@ -24,6 +24,7 @@ pub(super) fn check(config: &Config) -> Vec<Problem> {
     check_media(&config.media, &mut found);
     check_dial(&config.dial, &mut found);
     super::events::check(&config.events, &mut found);
+    super::amqp::check(&config.amqp, &mut found);
     check_default_account(config.conference.default_account.as_deref(), &mut found);
     for (index, node) in config.node.iter().enumerate() {
         check_node(node, &format!("node[{index}]"), &mut found);

@@ -45,15 +45,7 @@ impl Events {
 }
 
 pub(super) fn check(events: &Events, found: &mut Found) {
-    for (at, name) in events.publish_participant_event.iter().flatten().enumerate() {
-        if !EVENTS.contains(&&**name) {
-            let known = EVENTS.join(", ");
-            found.add(
-                format!("events.publish_participant_event[{at}]"),
-                format!("there is no event `{name}`; there are {known}"),
-            );
-        }
-    }
+    check_names("events.publish_participant_event", events.publish_participant_event.as_deref(), found);
     for (at, prefix) in events.channel_variable_prefixes.iter().enumerate() {
         if prefix.is_empty() {
             found.add(
@@ -65,4 +57,14 @@ pub(super) fn check(events: &Events, found: &mut Found) {
     found.range("events.max_bindings", events.max_bindings as u64, 1, 10_000);
     found.range("events.max_connections_per_token", events.max_connections_per_token as u64, 1, 1_000_000);
     found.range("events.idle_timeout_s", events.idle_timeout_s, 5, 86_400);
+}
+
+/// A list of events that are told.
+pub(super) fn check_names(key: &str, names: Option<&[String]>, found: &mut Found) {
+    for (at, name) in names.unwrap_or_default().iter().enumerate() {
+        if !EVENTS.contains(&&**name) {
+            let known = EVENTS.join(", ");
+            found.add(format!("{key}[{at}]"), format!("there is no event `{name}`; there are {known}"));
+        }
+    }
 }

@@ -7,7 +7,7 @@ use rand::{RngExt as _, SeedableRng as _};
 
 /// The waiting times of one connection.
 #[derive(Debug)]
-pub(super) struct Backoff {
+pub(crate) struct Backoff {
     shortest: Duration,
     longest: Duration,
     next: Duration,
@@ -15,24 +15,24 @@ pub(super) struct Backoff {
 }
 
 impl Backoff {
-    pub(super) fn new(shortest: Duration, longest: Duration, seed: u64) -> Self {
+    pub(crate) fn new(shortest: Duration, longest: Duration, seed: u64) -> Self {
         Self { shortest, longest, next: shortest, chance: StdRng::seed_from_u64(seed) }
     }
 
     /// It worked: the next failure begins anew.
-    pub(super) fn reset(&mut self) {
+    pub(crate) fn reset(&mut self) {
         self.next = self.shortest;
     }
 
     /// The next time to wait: between a half and the whole of the current step.
-    pub(super) fn step(&mut self) -> Duration {
+    pub(crate) fn step(&mut self) -> Duration {
         let whole = self.next.min(self.longest);
         self.next = (whole * 2).min(self.longest);
         whole.mul_f64(self.chance.random_range(0.5..=1.0))
     }
 
     /// The longest time, for failures that do not heal by themselves soon.
-    pub(super) fn longest(&self) -> Duration {
+    pub(crate) fn longest(&self) -> Duration {
         self.longest
     }
 }
