@@ -157,12 +157,11 @@ fn heard(delivery: lapin::message::Delivery) -> Heard {
 
 /// A daemon with one switch that publishes there.
 pub(crate) async fn publishing(url: &str, exchange: &str, change: impl FnOnce(&mut Config)) -> House {
-    let house = House::with(1, |config| {
+    House::with(1, |config| {
         publish(config, url, exchange);
         change(config);
     })
-    .await;
-    house
+    .await
 }
 
 /// Publishes there, and comes back quickly.

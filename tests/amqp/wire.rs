@@ -41,7 +41,7 @@ impl Wire {
             while let Ok((daemon, _)) = listener.accept().await {
                 of_accepting.attempts.fetch_add(1, Ordering::Relaxed);
                 let generation = of_accepting.generation.subscribe();
-                if *generation.borrow() % 2 == 0 {
+                if generation.borrow().is_multiple_of(2) {
                     tokio::spawn(carry(of_accepting.clone(), generation, daemon, broker));
                 }
             }
