@@ -95,13 +95,10 @@ impl Stream {
         ring.kept.is_empty() && ring.readers.is_empty()
     }
 
-    /// Wakes somebody from now on whenever there is something new. He is forgotten when he is dropped.
+    /// Wakes somebody from now on whenever there is something new, as often as this is asked for. He is forgotten
+    /// when he is dropped.
     pub fn wakes(&self, reader: &Arc<Notify>) {
-        let (mut ring, reader) = (self.ring(), Arc::downgrade(reader));
-        // Whoever comes again and again is there once.
-        if !ring.readers.iter().any(|known| known.ptr_eq(&reader)) {
-            ring.readers.push(reader);
-        }
+        self.ring().readers.push(Arc::downgrade(reader));
     }
 
     /// Wakes him once less: he may live on, and subscribe and unsubscribe as often as he likes.
@@ -200,7 +197,14 @@ mod tests {
         assert!(stream.is_idle());
         stream.wakes(&reader);
         assert!(!stream.is_idle());
+        // Who reads it twice and ends one reading is still woken.
+        stream.wakes(&reader);
+        stream.forgets(&reader);
+        reader.notified().await;
+        stream.push(told(9));
+        reader.notified().await;
         drop(reader);
+        stream.forget_before(100);
         assert!(stream.is_idle());
     }
 }
