@@ -17,6 +17,7 @@ use futures_util::future::BoxFuture;
 use futures_util::stream::FuturesUnordered;
 use tokio::sync::broadcast::Receiver;
 use tokio::sync::broadcast::error::RecvError;
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::feed::{Fed, Feed};
@@ -32,6 +33,8 @@ pub trait Whose: Send + Sync + 'static {
     fn owner_of(&self, conference: Arc<Conference>) -> BoxFuture<'static, Option<AccountId>>;
 }
 
+/// After so long it is asked again whose a conference is that was nobody's.
+const AGAIN_AFTER: Duration = Duration::from_secs(60);
 /// How often is looked for what is too old.
 const SWEEP_EVERY: Duration = Duration::from_secs(30);
 /// Changes of a conference that wait for its owner. Beyond them it is told as nobody's.
@@ -42,7 +45,8 @@ pub struct Sorter {
     streams: Arc<Streams>,
     whose: Arc<dyn Whose>,
     putting: Putting,
-    known: HashMap<Arc<str>, Option<AccountId>>,
+    /// The owner, and when that was told.
+    known: HashMap<Arc<str>, (Option<AccountId>, Instant)>,
     waiting: HashMap<Arc<str>, VecDeque<Arc<Change>>>,
     asked: FuturesUnordered<BoxFuture<'static, (Arc<str>, Option<AccountId>)>>,
 }
@@ -115,9 +119,12 @@ impl Sorter {
             return;
         }
         match self.known.get(instance) {
-            Some(Some(owner)) => self.tell(Some(owner.clone()), change),
-            // A tag may have come since.
-            Some(None) if !matches!(change.conference.account_tag(), AccountTag::Tagged(_)) => {
+            Some((Some(owner), _)) => self.tell(Some(owner.clone()), change),
+            // A tag may have come since, or the database be back.
+            Some((None, at))
+                if at.elapsed() < AGAIN_AFTER
+                    && !matches!(change.conference.account_tag(), AccountTag::Tagged(_)) =>
+            {
                 self.tell(None, change);
             }
             _ => self.ask(change),
@@ -134,7 +141,7 @@ impl Sorter {
     fn answered(&mut self, instance: Arc<str>, owner: Option<AccountId>) {
         // Too many had waited, and it has been told without an answer.
         let Some(waiting) = self.waiting.remove(&instance) else { return };
-        self.known.insert(instance, owner.clone());
+        self.known.insert(instance, (owner.clone(), Instant::now()));
         for change in waiting {
             self.tell(owner.clone(), change);
         }

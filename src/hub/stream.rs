@@ -88,6 +88,13 @@ impl Stream {
         }
     }
 
+    /// Whether somebody reads.
+    pub(super) fn is_read(&self) -> bool {
+        let mut ring = self.ring();
+        ring.readers.retain(|reader| reader.strong_count() > 0);
+        !ring.readers.is_empty()
+    }
+
     /// Whether nothing is kept and nobody reads.
     pub(super) fn is_idle(&self) -> bool {
         let mut ring = self.ring();

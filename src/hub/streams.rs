@@ -16,7 +16,7 @@ const OF_ACCOUNT: usize = 8_192;
 /// Of everything.
 const OF_ALL: usize = 65_536;
 /// In all streams of conferences together: what happened longest ago is forgotten first.
-const KEPT: usize = 262_144;
+const KEPT: usize = 131_072;
 /// What is older is forgotten.
 const FOR_MS: u64 = 600_000;
 
@@ -79,7 +79,10 @@ impl Putting {
     /// Tells something.
     pub(super) fn put(&mut self, streams: &Streams, told: Told, now_ms: u64) {
         let told = Arc::new(told);
-        streams.all.push(told.clone());
+        // Without a broker there is nobody who reads it.
+        if streams.all.is_read() {
+            streams.all.push(told.clone());
+        }
         // What nobody has asked for is kept by conference only: somebody may come back to it.
         let key = (told.account.clone(), told.conference_id().clone());
         if let Some(account) = streams.accounts.get(&key.0) {
@@ -109,7 +112,8 @@ impl Putting {
         // Whoever holds one may be about to read it.
         let is_wanted = |stream: &Arc<Stream>| Arc::strong_count(stream) > 1 || !stream.is_idle();
         streams.conferences.retain(|_, stream| is_wanted(stream));
-        streams.accounts.retain(|_, stream| is_wanted(stream));
+        // Whoever comes back to an account is told from the streams of its conferences.
+        streams.accounts.retain(|_, stream| Arc::strong_count(stream) > 1 || stream.is_read());
     }
 }
 

@@ -353,6 +353,7 @@ async fn a_daemon_that_stops_says_so() {
 async fn who_gives_no_sign_of_life_is_let_go() {
     let house = House::with(1, |config| config.events.idle_timeout_s = 1).await;
     let token = token(&house, ACCOUNT).await;
+    let mut nobody = Socket::open(&house, None).await;
     let mut quiet = Socket::open(&house, Some(&token)).await;
     let mut awake = Socket::open(&house, Some(&token)).await;
     awake.subscribe(json!({ "binding": "conference.event.talk.*" })).await;
@@ -362,6 +363,8 @@ async fn who_gives_no_sign_of_life_is_let_go() {
     assert!(listening.is_err(), "{listening:?}");
     house.join("talk", "Ann").await;
     awake.event("add-member").await;
+    let ended = async { while let Some(Ok(_)) = nobody.0.next().await {} };
+    tokio::time::timeout(PATIENCE, ended).await.expect("who does not say who he is, too");
     // He may be too late for the reason.
     let ended = async { while let Some(Ok(_)) = quiet.0.next().await {} };
     tokio::time::timeout(PATIENCE, ended).await.expect("it is closed");

@@ -9,6 +9,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::future::BoxFuture;
+use tokio::time::timeout;
 
 use super::{Caller, Context};
 use crate::api::ApiError;
@@ -19,9 +20,10 @@ use crate::model::AccountTag;
 use crate::registry::Conference;
 use crate::store::StoreError;
 
-/// How often it is looked who owns a conference, and how long between two looks: five seconds in all.
-const OWNER_TRIES: u32 = 50;
-const OWNER_EVERY: Duration = Duration::from_millis(100);
+/// So long a database that is away, and a tag that has not come, are waited for.
+const OWNER_WITHIN: Duration = Duration::from_secs(5);
+/// How long between two looks.
+const OWNER_EVERY: Duration = Duration::from_millis(500);
 
 /// Asked by whoever sorts what happens.
 pub struct Asking(pub Arc<Context>);
@@ -183,30 +185,40 @@ impl Context {
         Ok(running)
     }
 
-    /// Whose a conference is, for everybody who listens to its account.
+    /// Whose a conference is, for everybody who listens to its account. Its document is asked for once, unless the
+    /// database is away; its tag may come with its first event.
     async fn owner_of_conference(&self, conference: &Conference) -> Option<AccountId> {
-        let mut tries = 0;
-        loop {
-            if let Some(owner) = self.owners.of(conference) {
-                return Some(owner);
-            }
-            tries += 1;
-            let documented = self.documents.owners_of(&[conference.name.to_string()]).await;
-            let is_last = tries >= OWNER_TRIES;
-            match (documented, conference.account_tag()) {
-                (Ok(mut owners), _) if owners.contains_key(&*conference.name) => {
-                    return owners.remove(&*conference.name);
+        if let Some(owner) = self.owners.of(conference) {
+            return Some(owner);
+        }
+        let documented = async {
+            loop {
+                match self.documents.owners_of(&[conference.name.to_string()]).await {
+                    Ok(mut owners) => return owners.remove(&*conference.name),
+                    Err(error) => {
+                        tracing::debug!(
+                            conference = &*conference.name,
+                            "its owner cannot be asked for: {error}"
+                        );
+                    }
                 }
-                (Err(error), _) if !is_last => {
-                    tracing::debug!(conference = &*conference.name, "its owner cannot be asked for: {error}");
-                }
-                (_, AccountTag::Tagged(account)) => return account.parse().ok(),
-                (_, AccountTag::Untagged) => return self.default_account.clone(),
-                // Its first event tells; a list does not.
-                (_, AccountTag::Unknown) if is_last => return None,
-                (_, AccountTag::Unknown) => {}
+                tokio::time::sleep(OWNER_EVERY).await;
             }
-            tokio::time::sleep(OWNER_EVERY).await;
+        };
+        if let Ok(Some(owner)) = timeout(OWNER_WITHIN, documented).await {
+            return Some(owner);
+        }
+        let tagged = async {
+            while conference.account_tag() == AccountTag::Unknown {
+                tokio::time::sleep(OWNER_EVERY).await;
+            }
+        };
+        // A list tells no tag, and there may be no event for long.
+        let _ = timeout(OWNER_WITHIN, tagged).await;
+        match conference.account_tag() {
+            AccountTag::Tagged(account) => account.parse().ok(),
+            AccountTag::Untagged => self.default_account.clone(),
+            AccountTag::Unknown => None,
         }
     }
 

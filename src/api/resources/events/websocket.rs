@@ -172,7 +172,8 @@ impl Session {
             ticks.reset();
         }
         let (news, stopping) = (self.news.clone(), self.events().stopping.clone());
-        let mut heard = Instant::now();
+        let opened = Instant::now();
+        let mut heard = opened;
         loop {
             match timeout(idle, self.deliver(socket)).await {
                 Ok(Ok(())) => {}
@@ -201,6 +202,9 @@ impl Session {
                 () = std::future::ready(()), if is_behind => {}
                 () = news.notified() => {}
                 _ = pings.tick() => {
+                    if self.known.is_empty() && opened.elapsed() >= idle {
+                        return End::Closed(CloseCode::Policy, "no token has been said");
+                    }
                     if heard.elapsed() >= idle {
                         return End::Closed(CloseCode::Away, "no ping was answered");
                     }
