@@ -11,6 +11,7 @@
 //! number; only an environment variable, which has no type, takes the type of its key.
 
 mod amqp;
+mod callin;
 mod check;
 mod dial;
 mod environment;
@@ -30,6 +31,7 @@ use serde::Deserialize;
 
 pub use crate::secret::Secret;
 pub use amqp::Amqp;
+pub use callin::{Callin, Prompts};
 pub use dial::Dial;
 pub use environment::Environment;
 pub use error::{ConfigError, Problem};
@@ -58,6 +60,10 @@ pub struct Config {
     pub media: Media,
     /// How phones are called into conferences.
     pub dial: Dial,
+    /// How callers are let in.
+    pub callin: Callin,
+    /// What they hear.
+    pub prompts: Prompts,
     /// What is told to whom.
     pub events: Events,
     /// The broker that it is published to.

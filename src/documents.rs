@@ -205,6 +205,19 @@ impl Documents {
         }
     }
 
+    /// The documents of all accounts that a number leads to, at most so many.
+    ///
+    /// # Errors
+    /// [`StoreError`] if the database cannot be read.
+    pub async fn by_number_anywhere(
+        &self,
+        number: &str,
+        limit: u32,
+    ) -> Result<Vec<(Document, NumberRole)>, StoreError> {
+        let found = self.store.documents_by_number(number, limit).await?;
+        found.into_iter().map(|(record, role)| Ok((Document::from_record(record)?, role))).collect()
+    }
+
     /// Reads, computes, compares and sets, until nobody came between. Each round that fails is one in
     /// which somebody else's write succeeded, so the rounds of all writers come to an end.
     async fn write(

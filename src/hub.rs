@@ -37,7 +37,7 @@ pub use watch::Watch;
 use watch::Watchers;
 
 /// The names of all events, as clients know them.
-pub const EVENTS: [&str; 27] = [
+pub const EVENTS: [&str; 28] = [
     "add-member",
     "del-member",
     "start-talking",
@@ -65,6 +65,7 @@ pub const EVENTS: [&str; 27] = [
     "dial-answered",
     "dial-failed",
     "dial-unknown",
+    "caller-rejected",
 ];
 
 /// Changes kept for listeners that are not up to date.

@@ -17,6 +17,7 @@ pub mod amqp;
 pub mod api;
 pub mod app;
 pub mod auth;
+pub mod callin;
 pub mod cli;
 pub mod config;
 pub mod documents;

@@ -3,6 +3,7 @@
 
 mod account;
 mod action;
+mod call;
 mod event;
 mod listing;
 mod notice;
@@ -14,6 +15,7 @@ pub use account::AccountTag;
 pub use action::{
     ActionResult, ConferenceAction, Outcome, ParticipantAction, Problem, Record, Selection, Setting,
 };
+pub use call::{CallNews, ParkedCall, Typed};
 pub use event::{ChannelFacts, ConferenceEvent, EventKind, Extra, MemberFacts};
 pub use listing::{ListedConference, ListedMember, ListedRecording};
 pub use notice::{DialProgress, Notice, NoticeKind};

@@ -1,11 +1,12 @@
 //! One FreeSWITCH: connect, authenticate, subscribe, list, follow, reconnect.
 //!
-//! Three tasks for each node, so that none waits for another:
+//! Three tasks for each node, and a fourth where callers are let in, so that none waits for another:
 //!
 //! ```text
 //! follow    event connection: only read; owns the registry's writer         down ⇄ up
 //! commands  command connection: pipelined, matched first in, first out      down ⇄ up
 //! lister    lists everything after each connect, and what looked odd since; compares in `follow`
+//! calls     call connection, if callers are let in: only read; what happens to calls, to whoever lets them in
 //! ```
 //!
 //! Commands on the event connection would starve its events (mod_event_socket.c writes events only
@@ -16,6 +17,7 @@
 
 mod address;
 pub(crate) mod backoff;
+mod calls;
 mod commands;
 mod connection;
 mod fences;
@@ -35,6 +37,7 @@ mod translate;
 mod version;
 
 pub use address::{Unaddressable, call_word, conference_word};
+pub use calls::{CallSink, CallTranslator, Channel, DIGITS, MARK, TICKET};
 pub use commands::{CommandError, Reply};
 pub use handle::{Node, Running, Settings, Status};
 pub use inquiry::ListError;

@@ -120,6 +120,16 @@ pub trait Store: Debug + Send + Sync {
         number: &'a str,
     ) -> Answer<'a, Option<(DocumentRecord, NumberRole)>>;
 
+    /// Which documents of all accounts have this number, at most so many.
+    ///
+    /// # Errors
+    /// [`StoreError`] if the database cannot be read.
+    fn documents_by_number<'a>(
+        &'a self,
+        number: &'a str,
+        limit: u32,
+    ) -> Answer<'a, Vec<(DocumentRecord, NumberRole)>>;
+
     /// Stores a new credential, and forgets tokens that came from a key and expired before `forget`
     /// (Unix seconds): clients fetch a new one each time, so nothing else would ever end their number.
     ///

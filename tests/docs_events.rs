@@ -140,7 +140,7 @@ fn all_name_the_same_events() {
     let (document, known) = (document(), BTreeSet::from(EVENTS));
     let schemas = &document["components"]["schemas"];
     assert_eq!(words(&schemas["EventName"]["enum"]), known);
-    let kinds = ["ParticipantEvent", "ConferenceEvent", "DialEvent"];
+    let kinds = ["ParticipantEvent", "ConferenceEvent", "DialEvent", "RejectedEvent"];
     let of_kinds = kinds.iter().flat_map(|kind| words(&schemas[kind]["properties"]["event"]["enum"]));
     assert_eq!(of_kinds.collect::<BTreeSet<_>>(), known);
     let page = read("docs/events.md");
@@ -158,7 +158,7 @@ fn each_field_is_told_of() {
     let names = rows.flat_map(|row| row.split(" |").next().unwrap().split('`').skip(1).step_by(2));
     let told: BTreeSet<_> = names.collect();
     let schemas = &document["components"]["schemas"];
-    let kinds = ["ParticipantEvent", "ConferenceEvent", "DialEvent"];
+    let kinds = ["ParticipantEvent", "ConferenceEvent", "DialEvent", "RejectedEvent"];
     let known = kinds.iter().flat_map(|kind| schemas[kind]["properties"].as_object().unwrap().keys());
     assert_eq!(told, known.map(String::as_str).collect());
 }

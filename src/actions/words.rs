@@ -7,14 +7,16 @@
 
 mod dial;
 mod files;
+mod sound;
 
 use std::fmt;
 
 pub use dial::{
     CallerName, CallerNumber, DialString, Endpoint, Profile, RoomName, SipUri, Telephone, Template,
 };
-use files::FORMATS;
+use files::{FORMATS, LONGEST_PATH};
 pub use files::{Media, Places, RecordingFile, RecordingPlace, check_directory};
+pub use sound::Sound;
 
 /// Why a text is refused.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

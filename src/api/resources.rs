@@ -48,6 +48,7 @@ use tokio::sync::Semaphore;
 use crate::actions::Dialling;
 use crate::actions::words::Places;
 use crate::auth::{AccountId, AuthError, Guard};
+use crate::callin::Waiting;
 use crate::config;
 use crate::documents::{DocumentError, Documents};
 use crate::registry::Registry;
@@ -67,7 +68,7 @@ pub struct Context {
     /// Who is in which conference.
     pub registry: Arc<Registry>,
     /// Does actions.
-    pub switchboard: Switchboard,
+    pub switchboard: Arc<Switchboard>,
     /// Conference documents.
     pub documents: Documents,
     /// Who may parse and write one just now.
@@ -84,6 +85,8 @@ pub struct Context {
     pub ledger: Ledger,
     /// What may be played.
     pub places: Places,
+    /// Members who wait for a moderator.
+    pub waiting: Arc<Waiting>,
     /// How phones are called.
     pub dialling: Dialling,
     /// The calls that are under way.

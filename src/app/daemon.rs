@@ -16,6 +16,7 @@ use crate::amqp::{self, Broker, Publisher};
 use crate::api::resources::{self, Context, Events, Ledger, Owners};
 use crate::api::{self, Api, Server, Stopped};
 use crate::auth::{AccountId, Authenticator, Guard, MonotonicClock};
+use crate::callin::{self, CallIn, Waiting};
 use crate::cli::Failure;
 use crate::config::Config;
 use crate::documents::Documents;
@@ -45,6 +46,7 @@ pub struct Daemon {
     sweeping: JoinHandle<()>,
     sorting: JoinHandle<()>,
     publishing: Option<Publisher>,
+    callin: Option<CallIn>,
 }
 
 impl Daemon {
@@ -80,7 +82,7 @@ impl Daemon {
         let changes = hub.feed().ok_or_else(|| anyhow::anyhow!("the hub feeds somebody already"))?;
         let notices = hub.listen_to_notices();
         let daemon = config.events.node_name.clone().unwrap_or_else(host_name);
-        let streams = Arc::new(Streams::new(Origin { daemon: daemon.into() }));
+        let streams = Arc::new(Streams::new(Origin { daemon: daemon.as_str().into() }));
         let publishing =
             broker.map(|broker| Publisher::start(broker, &config.amqp, &config.events, &streams));
         let stop_following = CancellationToken::new();
@@ -89,32 +91,36 @@ impl Daemon {
             .iter()
             .map(|node| Node::start(settings(config, node), registry.clone(), hub.clone(), &stop_following))
             .collect();
-        let switchboard = Switchboard::new(
+        let switchboard = Arc::new(Switchboard::new(
             registry.clone(),
             nodes.iter().map(|running| running.node.clone()),
             hub.clone(),
             config.conference.kick_sound,
             effect_within(config),
-        );
+        ));
+        let documents = Documents::new(store.clone(), clock.clone());
+        let waiting = Arc::new(Waiting::default());
         let keep_days = config.database.audit_keep_days;
         let sweeping = sweep::start(store.clone(), clock.clone(), keep_days, stop_following.clone());
         let limits = api::Limits::from(&config.api);
+        let places = Places {
+            roots: config.media.roots.clone(),
+            schemes: config.media.schemes.clone(),
+            recordings: config.media.recordings.clone(),
+        };
         let context = Arc::new(Context {
-            registry,
-            switchboard,
-            documents: Documents::new(store.clone(), clock.clone()),
+            registry: registry.clone(),
+            switchboard: switchboard.clone(),
+            documents: documents.clone(),
             document_turns: Semaphore::new(resources::DOCUMENT_TURNS),
             guard: Guard::new(Authenticator::with_clocks(store.clone(), clock.clone(), monotonic)),
             store: store.clone(),
-            default_account,
+            default_account: default_account.clone(),
             owners: Owners::default(),
             ledger: Ledger::new(clock, limits.answer_timeout),
-            places: Places {
-                roots: config.media.roots.clone(),
-                schemes: config.media.schemes.clone(),
-                recordings: config.media.recordings.clone(),
-            },
-            dialling,
+            places: places.clone(),
+            dialling: dialling.clone(),
+            waiting: waiting.clone(),
             dials: Dials::new(config.dial.max_pending as usize, Dials::BEYOND),
             events: Arc::new(Events::new(streams.clone(), config.events.clone())),
             silence_allowed: limits.idle_timeout,
@@ -125,6 +131,21 @@ impl Daemon {
         let sorting = tokio::spawn(sorter);
         let api = Api::new(context.clone(), router, limits);
         let api = Arc::new(api.behind(config.api.trusted_proxies.clone()));
+        let callin = config.callin.enabled.then(|| {
+            let parts = callin::Parts {
+                registry,
+                documents,
+                switchboard,
+                hub: hub.clone(),
+                media: places,
+                uri: dialling.uri,
+                default_account,
+                daemon,
+                waiting,
+            };
+            let nodes: Vec<Node> = nodes.iter().map(|running| running.node.clone()).collect();
+            CallIn::start(parts, config, &nodes, &stop_following)
+        });
         let stop_serving = CancellationToken::new();
         let serving = tokio::spawn(server.serve(api, stop_serving.clone().cancelled_owned()));
         Ok(Self {
@@ -139,6 +160,7 @@ impl Daemon {
             sweeping,
             sorting,
             publishing,
+            callin,
         })
     }
 
@@ -162,6 +184,11 @@ impl Daemon {
         self.publishing.as_ref().map(Publisher::figures)
     }
 
+    /// Who lets callers in, if that is configured.
+    pub fn callin(&self) -> Option<&CallIn> {
+        self.callin.as_ref()
+    }
+
     /// Stops everything: requests in flight are finished, within the configured grace.
     pub async fn stop(self) -> Stopped {
         self.stop_serving.cancel();
@@ -175,6 +202,9 @@ impl Daemon {
         self.stop_following.cancel();
         for node in self.nodes {
             node.ended().await;
+        }
+        if let Some(callin) = self.callin {
+            callin.stopped().await;
         }
         // The nodes are gone: what was asked of them ends by itself.
         if timeout(SETTLED_WITHIN, self.context.ledger.settled()).await.is_err() {

@@ -48,6 +48,10 @@ pub struct Node {
     /// From the same loss until they count as gone, in seconds.
     #[serde(default = "default_gone_after_s")]
     pub gone_after_s: u64,
+    /// Where calls go that belong into a conference that runs on this node and came in on another one:
+    /// `sip:USER@HOST[:PORT]`, which the node's dialplan has to park. None: then they stay where they came in.
+    #[serde(default)]
+    pub sip_uri: Option<String>,
 }
 
 fn default_address() -> String {
@@ -98,6 +102,7 @@ impl Node {
             reconnect_max_ms: default_reconnect_max_ms(),
             stale_after_s: default_stale_after_s(),
             gone_after_s: default_gone_after_s(),
+            sip_uri: None,
         }
     }
 

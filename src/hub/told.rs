@@ -120,10 +120,10 @@ impl Told {
                 add(&sequence.to_string());
                 add(&nth);
             }
-            News::Notice(notice) => {
-                let NoticeKind::Dial { id, .. } = &notice.kind;
-                add(id);
-            }
+            News::Notice(notice) => match &notice.kind {
+                NoticeKind::Dial { id, .. } => add(id),
+                NoticeKind::Rejected { reason, .. } => add(reason),
+            },
         }
         hash.finalize().iter().take(16).map(|octet| format!("{octet:02x}")).collect()
     }
@@ -294,12 +294,21 @@ fn details(change: &Change) -> Map<String, Value> {
 }
 
 fn notice_details(notice: &Notice) -> Map<String, Value> {
-    let NoticeKind::Dial { id, endpoint, progress } = &notice.kind;
-    let Value::Object(mut rest) = json!({ "dial_id": **id, "endpoint": **endpoint }) else {
-        return Map::new();
-    };
-    if let Some(reason) = progress.reason() {
-        rest.insert("cause".into(), reason.into());
+    let mut rest = Map::new();
+    let mut add = |key: &str, value: &str| rest.insert(key.to_owned(), value.into());
+    match &notice.kind {
+        NoticeKind::Dial { id, endpoint, progress } => {
+            add("dial_id", id);
+            add("endpoint", endpoint);
+            if let Some(reason) = progress.reason() {
+                add("cause", reason);
+            }
+        }
+        NoticeKind::Rejected { reason, number, caller_number } => {
+            add("reason", reason);
+            add("number", number);
+            add("caller_id_number", caller_number);
+        }
     }
     rest
 }

@@ -31,6 +31,15 @@ pub enum NoticeKind {
         /// How far it is.
         progress: DialProgress,
     },
+    /// A caller was not let in.
+    Rejected {
+        /// Why not, in one word such as `bad_pin`.
+        reason: &'static str,
+        /// The number that he dialled.
+        number: Arc<str>,
+        /// His own number; empty if he hides it.
+        caller_number: Arc<str>,
+    },
 }
 
 /// How far a call is that is made. After the first that [is the last](Self::is_last) nothing more is told of it.
@@ -81,6 +90,7 @@ impl Notice {
                 DialProgress::Failed { .. } => "dial-failed",
                 DialProgress::Unknown { .. } => "dial-unknown",
             },
+            NoticeKind::Rejected { .. } => "caller-rejected",
         }
     }
 }

@@ -252,6 +252,11 @@ impl Node {
         self.send(Command::api(line)?).await
     }
 
+    /// Waits until commands can be sent.
+    pub async fn commands_connected(&self) {
+        self.shared.commands.connected().await;
+    }
+
     /// Waits for a job from now on, before it is [begun](Self::begin_job).
     pub fn watch_job(&self, id: &str) -> Job {
         self.shared.jobs.watch(id)
@@ -265,7 +270,7 @@ impl Node {
         self.send(Command::with_headers(&format!("bgapi {line}"), &[("Job-UUID", job.id())])?).await
     }
 
-    async fn send(&self, command: Command) -> Result<Reply, CommandError> {
+    pub(super) async fn send(&self, command: Command) -> Result<Reply, CommandError> {
         let (sent, before) = (Instant::now(), self.silence());
         let within = self.shared.settings.command_timeout();
         let reply = self.shared.commands.send(command, within).await;

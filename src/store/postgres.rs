@@ -170,6 +170,14 @@ impl Store for PostgresStore {
         Box::pin(documents::by_number(&self.connections, account, number))
     }
 
+    fn documents_by_number<'a>(
+        &'a self,
+        number: &'a str,
+        limit: u32,
+    ) -> Answer<'a, Vec<(DocumentRecord, NumberRole)>> {
+        Box::pin(documents::by_number_anywhere(&self.connections, number, limit))
+    }
+
     fn create_credential<'a>(&'a self, credential: &'a CredentialRecord, forget: i64) -> Answer<'a, ()> {
         Box::pin(credentials::create(&self.connections, credential, forget))
     }

@@ -148,6 +148,14 @@ impl Store for SqliteStore {
         Box::pin(documents::by_number(&self.readers, account, number))
     }
 
+    fn documents_by_number<'a>(
+        &'a self,
+        number: &'a str,
+        limit: u32,
+    ) -> Answer<'a, Vec<(DocumentRecord, NumberRole)>> {
+        Box::pin(documents::by_number_anywhere(&self.readers, number, limit))
+    }
+
     fn create_credential<'a>(&'a self, credential: &'a CredentialRecord, forget: i64) -> Answer<'a, ()> {
         Box::pin(credentials::create(&self.writer, credential, forget))
     }

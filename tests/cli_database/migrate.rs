@@ -12,9 +12,9 @@ use crate::site::Site;
 fn the_schema_is_brought_up_to_date_once_and_one_line_says_what_was_done() {
     let site = Site::new();
     let url = format!("sqlite://{}", site.database().display());
-    assert_eq!(site.run("migrate").ok(), format!("{url}: schema version 3, was 0\n"));
+    assert_eq!(site.run("migrate").ok(), format!("{url}: schema version 4, was 0\n"));
     for _ in 0..2 {
-        assert_eq!(site.run("migrate").ok(), format!("{url}: is up to date (schema version 3)\n"));
+        assert_eq!(site.run("migrate").ok(), format!("{url}: is up to date (schema version 4)\n"));
     }
     site.run("token create --superuser").ok();
 }
@@ -23,7 +23,7 @@ fn the_schema_is_brought_up_to_date_once_and_one_line_says_what_was_done() {
 async fn an_up_to_date_schema_is_told_beside_a_daemon_too() {
     let site = Site::new();
     let _daemon = site.store().await;
-    assert!(site.run("migrate").ok().ends_with(": is up to date (schema version 3)\n"));
+    assert!(site.run("migrate").ok().ends_with(": is up to date (schema version 4)\n"));
 }
 
 #[test]
@@ -55,7 +55,7 @@ async fn what_cannot_be_migrated_is_refused_with_its_reason() {
         .expect("a newer schema");
     for command in ["migrate", "export", "import"] {
         let said = site.run(command).failed(78);
-        assert!(said.contains("has schema version 9999, this program knows only 3"), "{said}");
+        assert!(said.contains("has schema version 9999, this program knows only 4"), "{said}");
     }
     std::fs::write(site.database(), "account,number\n").expect("written");
     assert!(site.run("migrate").failed(78).contains("is not an SQLite database"));

@@ -57,7 +57,7 @@ impl Office {
         loop {
             let told = timeout(PATIENCE, self.told.recv()).await.expect("something is told").expect("told");
             story.push(told);
-            let NoticeKind::Dial { progress, .. } = &story[story.len() - 1].kind;
+            let NoticeKind::Dial { progress, .. } = &story[story.len() - 1].kind else { panic!("{story:?}") };
             if progress.is_last() {
                 return story;
             }
@@ -82,7 +82,7 @@ pub(crate) fn accepted(answer: &Answer) -> Value {
 }
 
 fn reason(notice: &Notice) -> String {
-    let NoticeKind::Dial { progress, .. } = &notice.kind;
+    let NoticeKind::Dial { progress, .. } = &notice.kind else { panic!("{:?}", notice.kind) };
     progress.reason().unwrap_or_default().to_owned()
 }
 
@@ -100,7 +100,7 @@ async fn somebody_who_is_called_rings_answers_and_is_in_the_conference() {
     let story = office.story().await;
     assert_eq!(names(&story), ["dial-ringing", "dial-answered"]);
     for notice in &story {
-        let NoticeKind::Dial { id, endpoint, .. } = &notice.kind;
+        let NoticeKind::Dial { id, endpoint, .. } = &notice.kind else { panic!("{:?}", notice.kind) };
         assert_eq!((&**id, &**endpoint), (text(&result["id"]).as_str(), "sip:ann@example.com"));
         assert_eq!((&*notice.account, &*notice.conference_id), (ACCOUNT, office.room.as_str()));
         assert_eq!((&*notice.call_id, &*notice.node), (text(&result["call_id"]).as_str(), "fs1"));
@@ -140,7 +140,7 @@ async fn each_call_is_told_by_itself_with_the_cause_that_the_switch_says() {
         (endpoints[3], vec!["dial-failed"], "NORMAL_TEMPORARY_FAILURE"),
     ] {
         let of_it = |notice: &&Arc<Notice>| {
-            let NoticeKind::Dial { endpoint: of, .. } = &notice.kind;
+            let NoticeKind::Dial { endpoint: of, .. } = &notice.kind else { panic!("{:?}", notice.kind) };
             &**of == endpoint
         };
         let story: Vec<_> = all.iter().filter(of_it).cloned().collect();
@@ -296,7 +296,7 @@ async fn the_calls_and_jobs_of_others_are_told_to_nobody() {
     accepted(&office.dial(json!({ "endpoints": ["1"] })).await);
     let story = office.story().await;
     assert_eq!(names(&story), ["dial-ringing", "dial-answered"]);
-    let NoticeKind::Dial { endpoint, progress, .. } = &story[1].kind;
+    let NoticeKind::Dial { endpoint, progress, .. } = &story[1].kind else { panic!("{:?}", story[1].kind) };
     assert_eq!((&**endpoint, progress), ("1", &DialProgress::Answered));
     assert!(office.told.try_recv().is_err());
 }
@@ -323,7 +323,7 @@ async fn who_would_answer_late_is_not_in_the_conference_of_another_account() {
     let reason = loop {
         let notice =
             tokio::time::timeout(crate::client::PATIENCE, notices.recv()).await.expect("it is told").unwrap();
-        let NoticeKind::Dial { progress, .. } = &notice.kind;
+        let NoticeKind::Dial { progress, .. } = &notice.kind else { panic!("{:?}", notice.kind) };
         if progress.is_last() {
             break progress.reason().map(str::to_owned);
         }

@@ -58,7 +58,7 @@ async fn dial(fate: Fate, prepare: impl FnOnce(&House)) -> Dialled {
 impl Dialled {
     async fn progress(&mut self) -> DialProgress {
         let told = soon("a notice", self.told.recv()).await.unwrap();
-        let NoticeKind::Dial { progress, .. } = &told.kind;
+        let NoticeKind::Dial { progress, .. } = &told.kind else { panic!("{told:?}") };
         progress.clone()
     }
 }

@@ -28,7 +28,7 @@ pub struct RecordingPlace(String);
 pub struct RecordingFile(String);
 
 /// More than this is no path and no URL that somebody means.
-const LONGEST_PATH: usize = 512;
+pub(super) const LONGEST_PATH: usize = 512;
 /// Endings of sound files that can be written: mod_sndfile, mod_native_file, mod_shout, mod_av.
 pub(super) const FORMATS: [&str; 9] = [".wav", ".flac", ".ogg", ".mp3", ".mp4", ".gsm", ".ul", ".al", ".raw"];
 
@@ -86,6 +86,10 @@ impl Media {
             }
         }
         Err(Refused::NotConfigured)
+    }
+
+    pub(super) fn of_sound(sound: String) -> Self {
+        Self(sound)
     }
 }
 

@@ -44,6 +44,9 @@ pub(in crate::api::resources) struct ParticipantView<'a> {
     instance_id: &'a str,
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     stale: bool,
+    /// For a moderator: muted and deaf until one is there.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    waiting: bool,
 }
 
 /// What runs, of a conference.
@@ -155,6 +158,7 @@ fn view<'a>(
         node: &conference.node,
         instance_id: &conference.instance,
         stale,
+        waiting: context.waiting.is_waiting(&conference.name, &participant.call_id),
     }
 }
 

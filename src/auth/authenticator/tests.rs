@@ -141,6 +141,7 @@ impl Store for OneToken {
         owners_of(ids: &'a [String]) -> Answer<'a, HashMap<String, AccountId>>;
         document_by_number(account: &'a AccountId, number: &'a str)
             -> Answer<'a, Option<(DocumentRecord, NumberRole)>>;
+        documents_by_number(number: &'a str, limit: u32) -> Answer<'a, Vec<(DocumentRecord, NumberRole)>>;
         create_credential(credential: &'a CredentialRecord, forget: i64) -> Answer<'a, ()>;
         revoke_credential(id: &'a str, now: i64) -> Answer<'a, bool>;
         append_audit(records: &'a [AuditRecord]) -> Answer<'a, ()>;

@@ -192,6 +192,19 @@ pub(super) async fn by_number(
     session.finish(found)
 }
 
+pub(super) async fn by_number_anywhere(
+    connections: &Connections,
+    number: &str,
+    limit: u32,
+) -> Result<Vec<(DocumentRecord, NumberRole)>, StoreError> {
+    if !can_be_an_id(number) {
+        return Ok(Vec::new());
+    }
+    let mut session = connections.session().await?;
+    let found = connections.query(documents::by_number_anywhere(session.connection(), number, limit)).await;
+    session.finish(found)
+}
+
 /// No text in PostgreSQL has a NUL, and asking for one is an error.
 pub(super) fn can_be_an_id(text: &str) -> bool {
     !text.contains('\0')

@@ -128,6 +128,16 @@ pub(super) async fn by_number(
     reader.finish(found)
 }
 
+pub(super) async fn by_number_anywhere(
+    pool: &SqlitePool,
+    number: &str,
+    limit: u32,
+) -> Result<Vec<(DocumentRecord, NumberRole)>, StoreError> {
+    let mut reader = Reader::acquire(pool).await?;
+    let found = documents::by_number_anywhere(reader.connection(), number, limit).await;
+    reader.finish(found)
+}
+
 #[cfg(test)]
 mod tests {
     use sqlx::{AssertSqlSafe, Connection, Executor, Row};

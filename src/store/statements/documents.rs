@@ -112,6 +112,24 @@ pub(in super::super) async fn get(
     .await
 }
 
+/// The documents of all accounts with that number, at most so many.
+pub(in super::super) async fn by_number_anywhere(
+    connection: &mut Connection,
+    number: &str,
+    limit: u32,
+) -> Result<Vec<(DocumentRecord, NumberRole)>, sqlx::Error> {
+    let found = sqlx::query(
+        "SELECT d.id, d.account_id, d.revision, d.created, d.modified, d.name, d.owner_id, d.text, n.role
+         FROM numbers n JOIN documents d ON d.id = n.document_id
+         WHERE n.number = $1 ORDER BY n.account_id LIMIT $2",
+    )
+    .bind(number)
+    .bind(i64::from(limit))
+    .fetch_all(connection)
+    .await?;
+    found.into_iter().map(|row| Ok((DocumentRecord::from_row(&row)?, rows::role_of(&row)?))).collect()
+}
+
 /// The document with that number, and for whom the number is.
 pub(in super::super) async fn by_number(
     connection: &mut Connection,

@@ -1,0 +1,162 @@
+//! A call in a dialogue: applications are executed on it one after the other, and it may be gone at any moment.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::mpsc;
+use tokio::time::{Instant, timeout_at};
+
+use super::dialogue::Question;
+use crate::actions::words::Sound;
+use crate::model::{CallNews, Typed};
+use crate::node::{CommandError, DIGITS, Node};
+
+/// Why nothing more can be done with a call.
+#[derive(Debug)]
+pub(super) enum Gone {
+    /// The caller has hung up, or somebody has done it for him.
+    HungUp,
+    /// The switch has refused, or not done in time, what it was asked.
+    Stuck(String),
+}
+
+impl From<CommandError> for Gone {
+    fn from(error: CommandError) -> Self {
+        Self::Stuck(error.to_string())
+    }
+}
+
+/// How long things may take.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Patience {
+    /// A prompt, at most.
+    pub(super) prompt: Duration,
+    /// The first digit, after the prompt.
+    pub(super) answer: Duration,
+    /// Each further one.
+    pub(super) digit: Duration,
+}
+
+/// A call that is ours.
+pub(super) struct Line {
+    pub(super) node: Node,
+    pub(super) call_id: Arc<str>,
+    news: mpsc::Receiver<CallNews>,
+    patience: Patience,
+    /// Ids of applications: those of an earlier daemon are others.
+    ids: u128,
+}
+
+impl Line {
+    pub(super) fn new(
+        node: Node,
+        call_id: Arc<str>,
+        news: mpsc::Receiver<CallNews>,
+        patience: Patience,
+    ) -> Self {
+        Self { node, call_id, news, patience, ids: rand::random() }
+    }
+
+    /// Executes an application to its end; gives the digits that it has read.
+    async fn execute(
+        &mut self,
+        application: &str,
+        argument: &str,
+        within: Duration,
+    ) -> Result<Option<Typed>, Gone> {
+        self.ids = self.ids.wrapping_add(1);
+        let id = format!("{:032x}", self.ids);
+        let deadline = Instant::now() + within;
+        let reply = self.node.execute(&self.call_id, application, argument, &id).await?.text();
+        if !reply.starts_with("+OK") {
+            // `-ERR invalid session id`
+            return Err(Gone::HungUp);
+        }
+        loop {
+            match timeout_at(deadline, self.news.recv()).await {
+                Ok(Some(CallNews::Executed { id: ended, digits, .. })) if *ended == *id => return Ok(digits),
+                Ok(Some(CallNews::HungUp { .. }) | None) => return Err(Gone::HungUp),
+                // Another's end, or the call is told of as parked once more.
+                Ok(Some(_)) => {}
+                Err(_) => {
+                    return Err(Gone::Stuck(format!(
+                        "`{application}` has not ended in {} s",
+                        within.as_secs()
+                    )));
+                }
+            }
+        }
+    }
+
+    /// Takes the call.
+    pub(super) async fn answer(&mut self) -> Result<(), Gone> {
+        self.execute("answer", "", self.patience.prompt).await.map(drop)
+    }
+
+    /// Plays something to its end.
+    pub(super) async fn play(&mut self, sound: &Sound) -> Result<(), Gone> {
+        self.execute("playback", &sound.to_string(), self.patience.prompt).await.map(drop)
+    }
+
+    /// Plays a question and takes what is typed, `#` at the end or not.
+    ///
+    /// `play_and_get_digits MIN MAX TRIES TIMEOUT TERMINATORS FILE INVALID VARIABLE PATTERN DIGIT_TIMEOUT` (mod_dptools.c).
+    pub(super) async fn ask(&mut self, question: Question, prompt: &Sound) -> Result<Option<Typed>, Gone> {
+        let most = match question {
+            Question::Pin => 16,
+            Question::Number => 32,
+        };
+        let Patience { prompt: longest, answer, digit } = self.patience;
+        let argument = format!(
+            "1 {most} 1 {} # {prompt} silence_stream://10 {DIGITS} \\d+ {}",
+            answer.as_millis(),
+            digit.as_millis()
+        );
+        let within = longest + answer + digit * (most + 1);
+        self.execute("play_and_get_digits", &argument, within).await
+    }
+
+    /// Records what the caller says, until he is silent or types `#`.
+    ///
+    /// `record FILE LIMIT THRESHOLD SILENCE`, the last one in seconds (mod_dptools.c, `record_function`).
+    pub(super) async fn record(&mut self, file: &Sound, limit_s: u32) -> Result<(), Gone> {
+        let within = self.patience.prompt + Duration::from_secs(limit_s.into());
+        self.execute("set", "playback_terminators=#", self.patience.prompt).await?;
+        self.execute("record", &format!("{file} {limit_s} 200 2"), within).await.map(drop)
+    }
+
+    /// Sends an `api` command about the call; gives whether it was done.
+    pub(super) async fn api(&self, line: &str) -> Result<(), Gone> {
+        let reply = self.node.api(line).await?.text();
+        match reply.trim() {
+            "" => Ok(()),
+            done if done.starts_with("+OK") => Ok(()),
+            gone if gone.contains("No such channel") => Err(Gone::HungUp),
+            refused => Err(Gone::Stuck(refused.to_owned())),
+        }
+    }
+
+    /// Sets a variable of the channel.
+    pub(super) async fn set(&self, name: &str, value: &str) -> Result<(), Gone> {
+        self.api(&format!("uuid_setvar {} {name} {value}", self.call_id)).await
+    }
+
+    /// Ends the call.
+    pub(super) async fn hang_up(&self, cause: &str) {
+        // If it is gone already, that is as well.
+        if let Err(error) = self.node.api(&format!("uuid_kill {} {cause}", self.call_id)).await {
+            let (node, call) = (&**self.node.name(), &*self.call_id);
+            tracing::warn!(node, call, "the call could not be hung up: {error}");
+        }
+    }
+
+    /// Waits until the caller hangs up.
+    pub(super) async fn gone(&mut self) {
+        loop {
+            match self.news.recv().await {
+                Some(CallNews::HungUp { .. }) | None => return,
+                Some(_) => {}
+            }
+        }
+    }
+}
