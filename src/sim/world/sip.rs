@@ -162,6 +162,15 @@ pub(crate) fn ringing(caller: &Caller, uuid: &str, session: u64, now: u64) -> Ve
             at += 1;
         }
     }
+    if caller.name == caller.number {
+        // The phone has sent no name.
+        all.retain(|(name, _)| name != "sip_from_display");
+        let number = String::from_utf8_lossy(&caller.number).into_owned();
+        for (_, value) in all.iter_mut().filter(|(_, value)| value.starts_with(b"\"")) {
+            let text = String::from_utf8_lossy(value).replacen(&format!("\"{number}\" "), "", 1);
+            *value = text.into_bytes();
+        }
+    }
     let to = &caller.destination;
     all.push(("endpoint_disposition".to_owned(), b"RECEIVED".to_vec()));
     all.push(("DP_MATCH".to_owned(), format!("ARRAY::{to}|:{to}").into_bytes()));
@@ -193,8 +202,9 @@ pub(crate) fn ack(call: &mut Call) {
     let tag = call.uuid.get(..8).unwrap_or(&call.uuid).to_owned();
     call.set_variable("sip_to_tag", &tag);
     for name in ACK {
-        let value = call.variable(name).map_or_else(|| b"123159363".to_vec(), <[u8]>::to_vec);
-        call.set_variable(name, value);
+        let before = call.variable(name).map(<[u8]>::to_vec);
+        let value = before.or_else(|| (name == "sip_cseq").then(|| b"123159363".to_vec()));
+        call.set_variable(name, value.unwrap_or_default());
     }
     let to = call.text_variable("sip_full_to").unwrap_or_default();
     call.set_variable("sip_full_to", format!("{to};tag={tag}"));
