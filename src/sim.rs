@@ -16,6 +16,7 @@
 //! * [`text`]: percent-encoding, frames, dates. * [`events`]: an event as ordered header lines.
 //! * [`world`]: conferences and members without I/O, clock or global randomness.
 //! * [`capture`], [`fold`], [`replay`]: recordings read, folded into a world, served with their timing.
+//! * `pattern`: the regular expressions that digits are compared with.
 //! * [`session`], [`subscription`]: one client's conversation, without sockets.
 //! * [`switch`]: the server around a world; [`faults`]: how it misbehaves on request.
 //! * [`network`]: the way to a switch in memory, and how it fails.
@@ -26,6 +27,7 @@ pub mod events;
 pub mod faults;
 pub mod fold;
 pub mod network;
+mod pattern;
 pub mod replay;
 pub mod session;
 pub mod subscription;

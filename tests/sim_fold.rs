@@ -153,7 +153,7 @@ fn a_made_up_world_is_told_by_its_events() {
         }
         events.extend(world.drain());
         let mut folded = World::new(WorldOptions::default());
-        for event in &events {
+        for event in events.iter().filter(|event| event.name == "CUSTOM") {
             folded.fold(&Change::read(event).expect("a conference event"));
         }
         assert_eq!(told(folded.rooms()), told(world.rooms()), "seed {seed}");

@@ -329,11 +329,13 @@ impl Fact {
             variables,
             created: created.unwrap_or(at),
             inbound: channel("Call-Direction").as_deref() != Some("outbound"),
-            stays_up: false,
             destination: channel("Caller-Destination-Number").unwrap_or_default(),
+            context: channel("Caller-Context").unwrap_or_default(),
             member_id: Some(self.id),
             seat: Some(seat),
+            sent_to: None,
             hangup: None,
+            thread: super::world::Thread::default(),
         }
     }
 

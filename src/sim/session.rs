@@ -155,11 +155,10 @@ impl Session {
                 let name = words.first().copied().unwrap_or("CUSTOM");
                 format!("+OK {}", world.send_event(now, name, &request.headers, request.body.clone()))
             }
-            "sendmsg" => match words.first() {
-                Some(call) if !world.has_call(call) => format!("-ERR invalid session id [{call}]"),
-                Some(_) => "+OK".to_owned(),
-                None => "-ERR invalid session id []".to_owned(),
-            },
+            "sendmsg" => {
+                let call = words.first().copied().or_else(|| request.header("session-id"));
+                world.message(now, call.unwrap_or(""), &request.headers)
+            }
             "event" => subscription.event(&words),
             "nixevent" => subscription.nixevent(&words),
             "noevents" => subscription.noevents(),

@@ -5,8 +5,6 @@
 //! something is due in the world. Per connection there is one task (`connection`) and one bounded queue.
 //! Clients come over TCP or, to a switch in memory, by [`Switch::dial`]; then nothing but tokio's clock and
 //! the seed decides what happens.
-//!
-//! Call-in (parked calls told by `CHANNEL_PARK`, `sendmsg execute`) is not here yet: `sendmsg` only answers.
 
 mod clock;
 mod connection;

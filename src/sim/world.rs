@@ -8,14 +8,20 @@
 //!
 //! * `room`, `truth`: what is kept, and the view of it that tests compare with.
 //! * `call`, `people`: calls, callers, joining, talking, leaving. * `fire`: which headers an event has.
+//! * `thread`: what a call does: its dialplan, what it is in, what was sent to it. * `apps`, `digits`: the
+//!   applications. * `channels`, `channel_events`: commands for calls and what is told of them.
 //! * `originate`: calls that the switch makes. * `mixer`: what happens by itself. * `conference`, `members`,
 //!   `rooms`, `relations`, `sound`, `moving`, `lists`: the
 //!   `conference` command. * `core_api`: all other commands.
 
+mod apps;
 mod call;
+mod channel_events;
+mod channels;
 mod cjson;
 mod conference;
 mod core_api;
+mod digits;
 mod fire;
 mod lists;
 mod members;
@@ -28,6 +34,7 @@ mod room;
 mod rooms;
 mod sip;
 mod sound;
+mod thread;
 mod truth;
 
 pub use call::{Caller, Flags};
@@ -41,12 +48,13 @@ pub(crate) use call::{Call, channel_lines};
 pub(crate) use conference::split_words;
 pub(crate) use originate::Originating;
 pub(crate) use room::{Member, Playback, Recording, Room};
+pub(crate) use thread::Thread;
 
 use super::dice::Dice;
 use super::events::{Event, Lines};
 use super::text;
 use std::cmp::Reverse;
-use std::collections::{BTreeMap, BinaryHeap, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, BinaryHeap, HashMap, HashSet};
 
 /// How a switch calls itself in each of its events.
 #[derive(Debug, Clone)]
@@ -162,10 +170,18 @@ pub(crate) enum Task {
     RecordStop(RoomKey, String),
     /// The conference thread ends.
     Destroy(RoomKey),
-    /// A call transferred by the dialplan reaches the door of a conference.
-    Enter {
+    /// A call's thread looks around.
+    Attend {
         call: String,
-        target: String,
+    },
+    /// The time of what a call is in may be up.
+    AppDue {
+        call: String,
+        key: u64,
+    },
+    /// A caller has heard that he was answered.
+    Acked {
+        call: String,
     },
     /// A `bgapi` job is executed.
     Job {
@@ -230,6 +246,8 @@ pub struct World {
     /// What `hash` (mod_hash) keeps, by `realm/key`.
     hash: BTreeMap<String, String>,
     globals: BTreeMap<String, String>,
+    /// What was recorded.
+    files: BTreeSet<String>,
     /// A world that follows a recording: floor and voices change only as recorded.
     pub(crate) following: bool,
     /// What a recording has told of conferences that have ended, and what commands have taken out of it.
@@ -262,6 +280,7 @@ impl World {
             out: Vec::new(),
             hash: BTreeMap::new(),
             globals: BTreeMap::new(),
+            files: BTreeSet::new(),
             following: false,
             past: Past::default(),
             options,
@@ -276,9 +295,9 @@ impl World {
         let options =
             WorldOptions { seed: self.dice.roll(), started: now, core_uuid: None, ..self.options.clone() };
         let options = WorldOptions { first_member_id: 1, sequence: 430, ..options };
-        // The phones are the same.
-        let fates = std::mem::take(&mut self.fates);
-        *self = Self { fates, ..Self::new(options) };
+        // The phones are the same, and the disk.
+        let (fates, files) = (std::mem::take(&mut self.fates), std::mem::take(&mut self.files));
+        *self = Self { fates, files, ..Self::new(options) };
     }
 
     /// Identifies this run of the switch.

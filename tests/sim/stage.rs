@@ -1,7 +1,7 @@
 //! A recording played again: what came from outside is done to the look-alike, what it makes of it is kept.
 //!
 //! From outside came callers (read off their `add-member`), voices (`start-talking`, `stop-talking`: sound
-//! cannot be known), hang-ups, the recording client's commands, and in some recordings the commands of a
+//! cannot be known), hang-ups, keys (read off what they led to), the recording client's commands, and in some recordings the commands of a
 //! second client, which only their events show. Everything else must come out of the look-alike.
 #![allow(dead_code)] // Each test uses its part.
 
@@ -22,8 +22,8 @@ pub(crate) struct Script {
     /// Many people at once: sound decides who has the floor, and whose thread is first is chance. Then
     /// what is compared is the order of each member's and of each conference's events.
     pub(crate) crowd: bool,
-    /// The number that callers dialled who were parked before they joined.
-    pub(crate) parked: &'static str,
+    /// Callers were parked before they joined, and what is told of their channels is compared.
+    pub(crate) parked: bool,
 }
 
 /// What came out.
@@ -38,7 +38,8 @@ pub(crate) struct Played {
 /// Something done from outside.
 enum Cause {
     Command(usize, String),
-    Park(Event, String),
+    Park(Event),
+    Press(String, String),
     Join(Event),
     Leave(String),
     Talk(String, bool),
@@ -93,9 +94,12 @@ pub(crate) fn play(capture: &Capture, script: &Script, seed: u64) -> Played {
                 }
                 answers.push((line, frame, outcome.frames));
             }
-            Cause::Park(event, number) => {
-                world.call(at, caller(&event, script).dialling(number)).expect("a call");
+            Cause::Park(event) => {
+                let number = text(&event, "Caller-Destination-Number");
+                let caller = caller(&event, script).dialling(number).variable("park_timeout", "60");
+                world.park(at, caller).expect("a call");
             }
+            Cause::Press(call, keys) => world.press(at, &call, &keys).expect("a call"),
             Cause::Join(event) => join(&mut world, at, &event, script),
             Cause::Leave(call) => {
                 let _ = world.leave(at, &call);
@@ -109,7 +113,12 @@ pub(crate) fn play(capture: &Capture, script: &Script, seed: u64) -> Played {
         }
         ours.extend(world.drain().into_iter().filter(|event| subscription.wants(event)));
     }
-    world.settle();
+    if script.parked {
+        // A recording ends before nobody wants to wait for the parked any longer.
+        world.advance(world.now() + 5_000_000);
+    } else {
+        world.settle();
+    }
     ours.extend(world.drain().into_iter().filter(|event| subscription.wants(event)));
     Played { answers, recorded, ours }
 }
@@ -169,8 +178,9 @@ fn causes(capture: &Capture, script: &Script) -> Vec<(u64, Cause)> {
         let sent = commands.iter().map(|(at, _)| *at).take_while(|at| *at < read).last();
         let at = stamp(event).max(sent.unwrap_or(0) + meet);
         match (text(event, "Action").as_str(), text(event, "Event-Name").as_str()) {
-            (_, "CHANNEL_PARK") => {
-                causes.push((at, Cause::Park(event.clone(), script.parked.to_owned())));
+            (_, "CHANNEL_PARK") => causes.push((at, Cause::Park(event.clone()))),
+            (_, "CHANNEL_EXECUTE_COMPLETE") => {
+                causes.extend(keys_behind(event, &commands).map(|(at, keys)| (at + meet, keys)));
             }
             ("add-member", _) => causes.push((at, Cause::Join(event.clone()))),
             ("start-talking", _) => causes.push((at, Cause::Talk(call.clone(), true))),
@@ -196,6 +206,15 @@ fn causes(capture: &Capture, script: &Script) -> Vec<(u64, Cause)> {
     }
     causes.sort_by_key(|(at, _)| *at);
     causes
+}
+
+/// The keys that were pressed for digits, half a second after they had been asked for.
+fn keys_behind(event: &Event, commands: &[(u64, &str)]) -> Option<(u64, Cause)> {
+    let asked = text(event, "Application") == "play_and_get_digits";
+    let digits = event.get("variable_conference_pin").filter(|_| asked)?;
+    let id = text(event, "Application-UUID");
+    let (at, _) = commands.iter().find(|(_, line)| line.contains(&id))?;
+    Some((at + 500_000, Cause::Press(text(event, "Unique-ID"), format!("{digits}#"))))
 }
 
 /// The command of a second client that this event shows.

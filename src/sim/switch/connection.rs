@@ -239,7 +239,7 @@ impl<S: Line> Client<S> {
                 return (Outcome::default(), Duration::ZERO);
             }
             let mut subscription = locked(&connection.subscription);
-            let mut outcome = match state.faults.instead(&request.line) {
+            let mut outcome = match state.faults.instead(&request.text()) {
                 Some(frames) => Outcome { frames, close: false },
                 None => session.answer(request, &state.keeper, &mut subscription, &mut state.world, now),
             };

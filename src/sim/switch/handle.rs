@@ -54,6 +54,31 @@ impl Switch {
         self.shared.act(|state, now| state.world.leave(now, call))
     }
 
+    /// Somebody calls, and the dialplan parks the call, as `CHANNEL_PARK` tells. Gives the call's id.
+    pub fn park(&self, caller: Caller) -> Result<String, Rejected> {
+        self.shared.act(|state, now| state.world.park(now, caller))
+    }
+
+    /// Somebody presses keys, all at this moment.
+    pub fn press(&self, call: &str, keys: &str) -> Result<(), Rejected> {
+        self.shared.act(|state, now| state.world.press(now, call, keys))
+    }
+
+    /// Somebody hangs up, as [`leave`](Self::leave) says of those in a conference.
+    pub fn hang_up(&self, call: &str) -> Result<(), Rejected> {
+        self.leave(call)
+    }
+
+    /// Whom a call is bridged to by the application `bridge`: its dial string.
+    pub fn bridged(&self, call: &str) -> Option<String> {
+        self.shared.lock().world.bridged(call)
+    }
+
+    /// The files that have been recorded on this switch, by their paths.
+    pub fn files(&self) -> Vec<String> {
+        self.shared.lock().world.files()
+    }
+
     /// Somebody begins or ends speaking.
     pub fn talk(&self, call: &str, speaking: bool) -> Result<(), Rejected> {
         self.shared.act(|state, now| state.world.talk(now, call, speaking))

@@ -3,7 +3,9 @@
 //! A call exists whether or not it is in a conference. Its channel headers are kept as text, because each
 //! event of a member repeats them.
 
+use super::conference::atoi;
 use super::room::Seat;
+use super::thread::Thread;
 use crate::sim::events::Lines;
 
 /// Member flags that a join can carry (`+flags{moderator|mute}`).
@@ -60,6 +62,7 @@ pub struct Caller {
     pub(crate) outbound: bool,
     pub(crate) stays_up: bool,
     pub(crate) destination: String,
+    pub(crate) context: String,
     pub(crate) variables: Vec<(String, String)>,
 }
 
@@ -76,6 +79,7 @@ impl Caller {
             outbound: false,
             stays_up: false,
             destination: "conf".to_owned(),
+            context: "public".to_owned(),
             variables: Vec::new(),
         }
     }
@@ -128,6 +132,12 @@ impl Caller {
         self
     }
 
+    /// In that context of the dialplan instead of `public` (`Caller-Context`).
+    pub fn context(mut self, context: impl Into<String>) -> Self {
+        self.context = context.into();
+        self
+    }
+
     /// With a channel variable (`confvar_account_id`, `presence_data_cols`, ...).
     pub fn variable(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
         self.variables.push((name.into(), value.into()));
@@ -147,13 +157,17 @@ pub(crate) struct Call {
     pub(crate) variables: Vec<(String, Vec<u8>)>,
     pub(crate) created: u64,
     pub(crate) inbound: bool,
-    pub(crate) stays_up: bool,
     pub(crate) destination: String,
+    pub(crate) context: String,
     /// Once a member, it keeps its Member-ID for life.
     pub(crate) member_id: Option<u32>,
     pub(crate) seat: Option<Seat>,
+    /// Where it was transferred to last.
+    pub(crate) sent_to: Option<String>,
     /// Hung up.
     pub(crate) hangup: Option<String>,
+    /// What it is doing.
+    pub(crate) thread: Thread,
 }
 
 impl Call {
@@ -171,6 +185,63 @@ impl Call {
         if !value.as_ref().is_empty() {
             self.variables.push((name.to_owned(), value.as_ref().to_vec()));
         }
+    }
+
+    /// Whether a variable says yes, in any of FreeSWITCH's words (switch_utils.h, `switch_true`).
+    pub(crate) fn is_true(&self, name: &str) -> Option<bool> {
+        const YES: [&str; 7] = ["yes", "on", "true", "t", "enabled", "active", "allow"];
+        let text = self.text_variable(name)?.to_ascii_lowercase();
+        let number = !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit()) && atoi(&text) != 0;
+        Some(number || YES.contains(&text.as_str()))
+    }
+
+    /// Sound goes through: answered, early or not.
+    pub(crate) fn has_media(&self) -> bool {
+        self.channel.get("Answer-State").is_some_and(|state| state != b"ringing")
+    }
+
+    /// Answered.
+    pub(crate) fn is_answered(&self) -> bool {
+        self.channel.get("Answer-State").is_some_and(|state| state == b"answered")
+    }
+
+    /// When it was answered.
+    pub(crate) fn answered_at(&self) -> Option<u64> {
+        let at = self.channel.get("Caller-Channel-Answered-Time")?;
+        String::from_utf8_lossy(&at).parse().ok().filter(|at| *at > 0)
+    }
+
+    /// With the values of variables in place of `${name}` (switch_channel.c,
+    /// `switch_channel_expand_variables`).
+    pub(crate) fn expanded(&self, text: &str) -> String {
+        let mut out = String::with_capacity(text.len());
+        let mut rest = text;
+        while let Some((before, (name, after))) =
+            rest.split_once("${").and_then(|(before, behind)| Some((before, behind.split_once('}')?)))
+        {
+            out.push_str(before);
+            out.push_str(&self.text_variable(name).unwrap_or_default());
+            rest = after;
+        }
+        out + rest
+    }
+
+    /// It is in no conference any more: it is heard as it was before.
+    pub(crate) fn leave_seat(&mut self) {
+        self.seat = None;
+        self.channel.set("Channel-Read-Codec-Name", "PCMU");
+        self.channel.set("Channel-Read-Codec-Bit-Rate", "64000");
+        if self.variable("session_id").is_some() {
+            self.set_variable("read_codec", "PCMU");
+            self.set_variable("read_rate", "8000");
+        }
+    }
+
+    /// Nobody has answered it yet.
+    pub(crate) fn rings(&mut self) {
+        self.channel.set("Channel-Call-State", "RINGING");
+        self.channel.set("Answer-State", "ringing");
+        self.channel.set("Caller-Channel-Answered-Time", "0");
     }
 
     /// The channel's own name for lists.
@@ -220,7 +291,8 @@ pub(crate) fn channel_lines(caller: &Caller, uuid: &str, now: u64) -> Lines {
         l.push("Caller-Network-Addr", "127.0.0.1");
     }
     l.push("Caller-ANI", &caller.number).push("Caller-Destination-Number", &caller.destination);
-    l.push("Caller-Unique-ID", uuid).push("Caller-Source", "mod_sofia").push("Caller-Context", "public");
+    l.push("Caller-Unique-ID", uuid).push("Caller-Source", "mod_sofia");
+    l.push("Caller-Context", &caller.context);
     l.push("Caller-Channel-Name", &name).push_number("Caller-Profile-Index", 1);
     l.push_number("Caller-Profile-Created-Time", now).push_number("Caller-Channel-Created-Time", now);
     l.push_number("Caller-Channel-Answered-Time", now);

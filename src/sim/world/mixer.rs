@@ -18,12 +18,9 @@ impl World {
             Task::RecordStart(room, path) => self.recording_starts(room, &path),
             Task::RecordStop(room, path) => self.recording_stops(room, &path),
             Task::Destroy(room) => self.destroy(room),
-            Task::Enter { call, target } => {
-                // Turned away, the call meets the end of its dialplan.
-                if self.enter(&call, &Door::parse(&target)).is_err() {
-                    self.hang_up(&call, "NORMAL_CLEARING");
-                }
-            }
+            Task::Attend { call } => self.attend(&call),
+            Task::AppDue { call, key } => self.app_due(&call, key),
+            Task::Acked { call } => self.acked(&call),
             Task::Job { uuid, command, argument } => self.run_job(&uuid, &command, &argument),
             Task::Rings { call } => self.rings(&call),
             Task::Originated { call, cause } => self.originated(&call, &cause),
@@ -115,6 +112,7 @@ impl World {
         if self.member(key, place).is_none() {
             return;
         }
+        self.play_own_exit_sound(key, place);
         self.silence_member(key, place);
         let Some(room) = self.rooms.get_mut(&key) else { return };
         if room.members.get(&place).is_some_and(|m| room.holds_floor(m)) {
@@ -126,10 +124,11 @@ impl World {
         if let Some(call) = self.calls.get_mut(&member.call) {
             call.variables.retain(|(name, _)| name != "conference_call_key");
         }
+        self.play_exit_sound(key, &member);
         self.burn(1);
         self.fire_leaver(key, &member);
         if let Some(call) = self.calls.get_mut(&member.call) {
-            call.seat = None;
+            call.leave_seat();
         }
         if self.following {
             self.past.taken_out.insert(member.call.clone());
@@ -144,33 +143,35 @@ impl World {
 
     /// What becomes of the call behind a member that has left.
     fn go_on(&mut self, member: &Member) {
-        let Some(call) = self.calls.get_mut(&member.call) else { return };
-        if call.hangup.is_none() {
-            if let Some(target) = &member.transfer {
-                let door = Door::parse(target);
-                if call.channel.get("Caller-RDNIS").is_some() {
-                    call.channel.remove("Caller-RDNIS");
-                    let destination = call.destination.clone();
-                    call.channel.set("Caller-Destination-Number", destination);
-                }
-                // A lock or a PIN met on the way ends the call, as the end of a dialplan does.
-                if self.enter(&member.call, &door).is_ok() {
-                    if let Some((room, place)) = self.seat(&member.call)
-                        && let Some(newcomer) = self.member_mut(room, place)
-                    {
-                        newcomer.voice = member.voice;
-                        let wait = 2 * self.options.tick;
-                        self.schedule(wait, Task::Voice(room, place));
-                    }
-                    return;
-                }
-            } else if call.stays_up {
-                return;
+        let uuid = &member.call;
+        let Some(call) = self.calls.get(uuid) else { return };
+        let route = member.transfer.clone().filter(|_| call.hangup.is_none());
+        if call.thread.alive {
+            if let Some(route) = route.clone() {
+                self.reroute(uuid, route);
+            }
+            self.leave_seat(uuid);
+        } else {
+            // A call of a recording: its dialplan is not known.
+            self.arrive(uuid);
+            let door = route.as_ref().and_then(|route| route.plan.back()).map(|step| Door::parse(&step.data));
+            if door.is_none_or(|door| self.enter(uuid, &door).is_err()) {
+                self.calls.remove(uuid);
             }
         }
-        let drawn = 9 + self.dice.below(4);
-        self.burn(drawn);
-        self.calls.remove(&member.call);
+        match self.seat(uuid) {
+            Some((room, place)) if route.is_some() => {
+                let Some(newcomer) = self.member_mut(room, place) else { return };
+                newcomer.voice = member.voice;
+                let wait = 2 * self.options.tick;
+                self.schedule(wait, Task::Voice(room, place));
+            }
+            _ if self.calls.contains_key(uuid) => {}
+            _ => {
+                let drawn = 9 + self.dice.below(4);
+                self.burn(drawn);
+            }
+        }
     }
 
     /// The conference ends: no command finds it any more, whoever is left is hung up.

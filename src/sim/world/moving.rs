@@ -1,8 +1,9 @@
 //! Members that come and go by command: transfer, dial.
 
 use super::call::{Caller, channel_lines};
-use super::conference::{Answer, Handled, Syntax, say};
+use super::conference::{Answer, Handled, Syntax, say, split_words};
 use super::people::Door;
+use super::thread::{Route, Step};
 use super::{Call, RoomKey, Task, World};
 use std::io::Write as _;
 
@@ -26,9 +27,10 @@ impl World {
             };
             let Some(member) = self.member_mut(seat.0, seat.1) else { continue };
             let (id, call) = (member.id, member.call.clone());
-            member.transfer = Some(dialled.clone());
+            let plan = [Step::new("conference", &dialled)].into();
+            member.transfer = Some(Route { plan, nowhere: false });
             say!(out, "+OK Member '{id}' sent to conference {target}.\n");
-            self.mark_transfer(&call, &format!("conference:{dialled}"), true);
+            self.mark_transfer(&call, &format!("conference:{dialled}"), "inline");
             let spot = ("conference_api.c", "conference_api_sub_transfer", 3704);
             let names = [("Old-Conference-Name", name.as_str()), ("New-Conference-Name", target)];
             self.fire_member(seat, spot, "transfer", [&names, &[]]);
@@ -37,33 +39,69 @@ impl World {
         Ok(())
     }
 
-    /// What a transfer by the inline dialplan leaves in the channel's headers. While it is under way the
-    /// destination is the inline string and the dialled number is `Caller-RDNIS`.
-    pub(crate) fn mark_transfer(&mut self, call: &str, inline: &str, under_way: bool) {
-        let stamp = self.now / 1_000_000;
-        let source = format!("{stamp}:{}:bl_xfer:{inline}/public/inline", self.dice.uuid());
+    /// A call is told to go to `destination [dialplan]`: what it is in ends, then the other dialplan begins. The
+    /// inline dialplan is the destination itself, `app:data,app:data`; any other leads nowhere here.
+    pub(crate) fn transfer_to(&mut self, uuid: &str, words: &[String]) {
+        let Some(destination) = words.first() else { return };
+        let dialplan = words.get(1).map_or("XML", String::as_str);
+        let nowhere = dialplan != "inline";
+        let plan = if nowhere { Vec::new() } else { inline(destination) };
+        self.mark_transfer(uuid, destination, dialplan);
+        let route = Route { plan: plan.into(), nowhere };
+        match self.seat(uuid) {
+            Some(seat) => {
+                if let Some(member) = self.member_mut(seat.0, seat.1) {
+                    member.transfer = Some(route);
+                }
+                self.send_out(seat);
+            }
+            None => {
+                self.reroute(uuid, route);
+                self.wake(uuid, self.options.departure);
+            }
+        }
+    }
+
+    /// What a transfer leaves in the channel's headers. While it is under way the destination is the inline
+    /// string and the dialled number is `Caller-RDNIS` (switch_ivr.c, `switch_ivr_session_transfer`).
+    pub(crate) fn mark_transfer(&mut self, call: &str, destination: &str, dialplan: &str) {
+        let (stamp, id) = (self.now / 1_000_000, self.dice.uuid());
         let now = self.now.to_string();
         let Some(call) = self.calls.get_mut(call) else { return };
-        let destination = call.destination.clone();
-        call.channel.set("Caller-Dialplan", "inline");
+        let source = format!("{stamp}:{id}:bl_xfer:{destination}/{}/{dialplan}", call.context);
+        let number = call.destination.clone();
+        call.channel.set("Caller-Dialplan", dialplan);
         call.channel.set_after("Caller-Source", "Caller-Transfer-Source", &source);
         call.channel.set("Caller-Profile-Index", "2");
         call.channel.set("Caller-Profile-Created-Time", now);
-        if under_way {
-            call.channel.set("Channel-State-Number", "2");
+        call.channel.set("Channel-State-Number", "2");
+        if call.seat.is_some() {
             call.channel.set("Channel-Read-Codec-Name", "PCMU");
             call.channel.set("Channel-Read-Codec-Bit-Rate", "64000");
-            call.channel.set("Caller-Destination-Number", inline);
-            call.channel.set_after("Caller-Context", "Caller-RDNIS", &destination);
         }
+        call.channel.set("Caller-Destination-Number", destination);
+        call.sent_to = Some(destination.to_owned());
+        call.channel.set_after("Caller-Context", "Caller-RDNIS", &number);
         if call.variable("session_id").is_some() {
             call.set_variable("max_forwards", "69");
             call.set_variable("transfer_history", &source);
             call.set_variable("transfer_source", &source);
+        }
+    }
+
+    /// A call has come to its new dialplan: the inline one gives it its number back
+    /// (mod_dptools.c, `inline_dialplan_hunt`).
+    pub(crate) fn arrive(&mut self, uuid: &str) {
+        let Some(call) = self.calls.get_mut(uuid) else { return };
+        if call.channel.get("Caller-RDNIS").is_none() {
+            return;
+        }
+        call.channel.remove("Caller-RDNIS");
+        let number = call.destination.clone();
+        call.channel.set("Caller-Destination-Number", number);
+        call.channel.set("Channel-State-Number", "4");
+        if call.variable("session_id").is_some() {
             call.set_variable("call_uuid", call.uuid.clone());
-            let room = inline.split_once("conference:").map_or(inline, |(_, room)| room);
-            call.set_variable("current_application_data", room);
-            call.set_variable("current_application", "conference");
         }
     }
 
@@ -150,11 +188,28 @@ impl World {
             variables: vec![("uuid".to_owned(), uuid.as_bytes().to_vec())],
             created: self.now,
             inbound: false,
-            stays_up: false,
             destination: extension.to_owned(),
+            context: context.to_owned(),
             member_id: None,
             seat: None,
+            sent_to: None,
             hangup: None,
+            thread: super::Thread::default(),
         }
     }
+}
+
+/// The applications of an inline dialplan, which is split at commas outside of quotes, or at another character
+/// (`m:^:`).
+fn inline(destination: &str) -> Vec<Step> {
+    let other = destination.strip_prefix("m:").and_then(|rest| {
+        let separator = rest.chars().next()?;
+        Some((separator, rest.get(separator.len_utf8()..)?.strip_prefix(':')?))
+    });
+    let (separator, steps) = other.unwrap_or((',', destination));
+    let step = |text: String| {
+        let (app, data) = text.split_once(':').unwrap_or((&text, ""));
+        Step::new(app.trim_start(), data)
+    };
+    split_words(&format!("^^{separator}{steps}"), 128).into_iter().map(step).collect()
 }

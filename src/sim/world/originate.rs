@@ -84,6 +84,13 @@ impl World {
         self.fates.push((part.to_owned(), fate));
     }
 
+    /// What becomes of a call to that dial string, if something was destined: nothing ever, or after so many µs
+    /// an answer or a cause.
+    pub(crate) fn fate_of(&self, target: &str) -> Option<Option<(u64, String)>> {
+        let fate = self.fates.iter().rev().find(|(part, _)| target.contains(part.as_str()));
+        fate.map(|(_, fate)| fate.ends.clone())
+    }
+
     /// Begins a call, if it is one of those that are played.
     pub(crate) fn originate(&mut self, job: &str, argument: &str) -> bool {
         let Some(parsed) = Parsed::of(argument) else { return false };
@@ -132,11 +139,13 @@ impl World {
             variables: Vec::new(),
             created: self.now,
             inbound: false,
-            stays_up: false,
             destination: user,
+            context: "default".to_owned(),
             member_id: None,
             seat: None,
+            sent_to: None,
             hangup: None,
+            thread: super::Thread::default(),
         };
         call.set_variable("uuid", uuid);
         for (name, value) in &parsed.variables {

@@ -2,7 +2,9 @@
 
 use super::call::{Caller, channel_lines};
 use super::room::{Recording, Seat};
-use super::{Call, Flags, Member, Playback, Room, RoomKey, Task, World};
+use super::sound::length;
+use super::thread::{Doing, Step};
+use super::{Call, Flags, Member, Playback, Room, RoomKey, Task, Thread, World};
 
 /// Why somebody was not let in. The switch itself says nothing about it: no event, no reply.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -64,22 +66,49 @@ impl World {
         Ok(uuid)
     }
 
-    /// Somebody calls and is in no conference yet: a parked call. Gives the call's id.
+    /// Somebody calls and is in no conference yet: a call that has been parked for a while, and answered. Gives
+    /// the call's id.
     pub fn call(&mut self, now: u64, caller: Caller) -> Result<String, Rejected> {
         self.advance(now);
         self.new_call(caller.stays_up(), None)
     }
 
+    /// Somebody calls; the dialplan sets the caller's [variables](Caller::variable) and parks the call. Nobody
+    /// has answered it: it rings. Gives the call's id.
+    pub fn park(&mut self, now: u64, caller: Caller) -> Result<String, Rejected> {
+        self.advance(now);
+        let variables: Vec<_> = caller.variables.clone();
+        let uuid =
+            self.new_call(Caller { variables: Vec::new(), stays_up: false, ..caller.clone() }, None)?;
+        let Some(call) = self.calls.get_mut(&uuid) else { return Err(Rejected::NoSuchCall) };
+        call.rings();
+        call.variables = super::sip::ringing(&caller, &uuid, self.sessions, self.now);
+        let set = variables.into_iter().map(|(name, value)| Step::new("set", format!("{name}={value}")));
+        let plan = set.chain([Step::new("park", "")]).collect();
+        call.thread = Thread::following(plan);
+        self.attend(&uuid);
+        Ok(uuid)
+    }
+
     /// Somebody hangs up.
     pub fn leave(&mut self, now: u64, call: &str) -> Result<(), Rejected> {
         self.advance(now);
+        if let Some(call) = self.calls.get_mut(call).filter(|call| call.hangup.is_none()) {
+            call.thread.caller_ended = true;
+        }
         self.hang_up(call, "NORMAL_CLEARING").then_some(()).ok_or(Rejected::NoSuchCall)
     }
 
     /// Somebody begins or ends speaking. FreeSWITCH tells about it unless the member is muted or on hold.
     pub fn talk(&mut self, now: u64, call: &str, speaking: bool) -> Result<(), Rejected> {
         self.advance(now);
-        let seat = self.seat(call).ok_or(Rejected::NoSuchCall)?;
+        if !self.has_call(call) {
+            return Err(Rejected::NoSuchCall);
+        }
+        let Some(seat) = self.seat(call) else {
+            self.hear_voice(call, speaking);
+            return Ok(());
+        };
         let Some(member) = self.member_mut(seat.0, seat.1) else { return Err(Rejected::NoSuchCall) };
         member.voice = speaking;
         if speaking {
@@ -106,11 +135,13 @@ impl World {
             variables: Vec::new(),
             created: self.now,
             inbound: !caller.outbound,
-            stays_up: caller.stays_up,
             destination: caller.destination.clone(),
+            context: caller.context.clone(),
             member_id: None,
             seat: None,
+            sent_to: None,
             hangup: None,
+            thread: super::Thread::default(),
         };
         let verbose = door.is_none_or(|door| self.options.verbose_profiles.contains(&door.profile));
         if verbose {
@@ -123,16 +154,16 @@ impl World {
             call.set_variable(name, value);
         }
         self.calls.insert(uuid.clone(), call);
+        if caller.stays_up {
+            self.is_in(&uuid, Step::new("park", ""), Doing::Parks(String::new()));
+        }
         Ok(uuid)
     }
 
     /// A call meets the door of a conference: the checks, then a seat.
     pub(crate) fn enter(&mut self, uuid: &str, door: &Door) -> Result<(), Rejected> {
         let call = self.calls.get(uuid).ok_or(Rejected::NoSuchCall)?;
-        let enforce = match call.text_variable("conference_enforce_security") {
-            Some(text) => text == "true",
-            None => call.inbound,
-        };
+        let enforce = call.is_true("conference_enforce_security").unwrap_or(call.inbound);
         if let Some(room) = self.find_room(&door.room).and_then(|key| self.rooms.get(&key)) {
             if enforce && !room.pin.is_empty() && room.pin != door.pin {
                 return Err(Rejected::Pin);
@@ -169,7 +200,8 @@ impl World {
             }
         }
         let max = self.calls.get(creator).and_then(|c| c.text_variable("conference_max_members"));
-        room.max_members = max.and_then(|m| m.parse().ok()).unwrap_or(0);
+        // One is refused as foolish.
+        room.max_members = max.and_then(|m| m.parse().ok()).filter(|max| *max != 1).unwrap_or(0);
         self.names.insert(door.room.clone(), key);
         self.rooms.insert(key, room);
         self.fire_create(key, creator);
@@ -196,6 +228,11 @@ impl World {
         let place = room.seat_member(member);
         let (name, conference, domain, verbose) =
             (room.name.clone(), room.uuid.clone(), room.domain.clone(), room.verbose);
+        let profile = room.profile.clone();
+        if !self.following {
+            let data = if profile == "default" { name.clone() } else { format!("{name}@{profile}") };
+            self.is_in(uuid, Step::new("conference", data), Doing::Confers);
+        }
         let Some(call) = self.calls.get_mut(uuid) else { return };
         call.member_id = Some(id);
         call.seat = Some((key, place));
@@ -222,30 +259,77 @@ impl World {
         self.schedule_tick(key);
     }
 
-    /// The sound at the door: heard only when somebody is there to hear it.
+    /// The sound at the door, the caller's own or the conference's: heard only when somebody is there to hear
+    /// it (conference_member.c, `conference_member_add`).
     fn play_enter_sound(&mut self, key: RoomKey, uuid: &str) {
-        let Some(file) = self.calls.get(uuid).and_then(|c| c.text_variable("conference_enter_sound")) else {
+        let own = self.calls.get(uuid).and_then(|call| call.text_variable("conference_enter_sound"));
+        let Some(room) = self.rooms.get(&key).filter(|room| room.enter_sound.on && room.size() > 1) else {
             return;
         };
-        if self.rooms.get(&key).is_some_and(|room| room.enter_sound.on && room.size() > 1) {
-            self.begin_playing(key, &file, None, false);
+        let file = own.unwrap_or_else(|| room.enter_sound.file.clone());
+        self.play_at_door(key, &file);
+    }
+
+    /// The caller's own sound when it leaves is played whatever the conference's setting
+    /// (conference_member.c, `conference_member_del`).
+    pub(crate) fn play_own_exit_sound(&mut self, key: RoomKey, place: super::Place) {
+        let call = self.member(key, place).and_then(|member| self.calls.get(&member.call));
+        if let Some(file) = call.and_then(|call| call.text_variable("conference_exit_sound")) {
+            self.play_at_door(key, &file);
         }
+    }
+
+    /// The conference's sound for those who have none of their own, if somebody is left to hear it.
+    pub(crate) fn play_exit_sound(&mut self, key: RoomKey, member: &Member) {
+        let own = self.calls.get(&member.call).is_some_and(|c| c.variable("conference_exit_sound").is_some());
+        let Some(room) = self.rooms.get(&key).filter(|room| room.exit_sound.on && !room.members.is_empty())
+        else {
+            return;
+        };
+        if !own {
+            let file = room.exit_sound.file.clone();
+            self.play_at_door(key, &file);
+        }
+    }
+
+    /// A file at the door that does not exist is told as any other.
+    pub(crate) fn play_at_door(&mut self, key: RoomKey, file: &str) {
+        if file.is_empty() {
+            return;
+        }
+        if super::sound::is_missing(file) {
+            let extra = [("File", file), ("Async", "false"), ("Error", "File could not be played")];
+            let spot = ("conference_file.c", "conference_file_play", 268);
+            return self.fire_room(key, spot, "play-file", &extra);
+        }
+        self.begin_playing(key, file, None, false);
     }
 
     /// The call ends; a member leaves its conference a moment later. False if there is no such call.
     pub(crate) fn hang_up(&mut self, uuid: &str, cause: &str) -> bool {
-        let Some(call) = self.calls.get_mut(uuid).filter(|call| call.hangup.is_none()) else { return false };
+        let known = self.calls.get(uuid).filter(|call| call.hangup.is_none());
+        let Some((alive, seated)) = known.map(|call| (call.thread.alive, call.seat.is_some())) else {
+            return false;
+        };
+        self.end(uuid, cause);
+        if alive {
+            self.attend(uuid);
+        } else if !seated {
+            self.calls.remove(uuid);
+        }
+        true
+    }
+
+    /// Marks a call as ended; its thread finds out.
+    pub(crate) fn end(&mut self, uuid: &str, cause: &str) {
+        let Some(call) = self.calls.get_mut(uuid).filter(|call| call.hangup.is_none()) else { return };
         call.hangup = Some(cause.to_owned());
         call.channel.set("Channel-State-Number", "10");
         call.channel.set("Answer-State", "hangup");
         call.channel.set_after("Answer-State", "Hangup-Cause", cause);
-        match call.seat {
-            Some(seat) => self.send_out(seat),
-            None => {
-                self.calls.remove(uuid);
-            }
+        if let Some(seat) = call.seat {
+            self.send_out(seat);
         }
-        true
     }
 
     /// The member's thread is told to end.
@@ -269,7 +353,9 @@ impl World {
         asynchronous: bool,
     ) {
         let playback = self.next_key();
-        let (heard, read_millis) = length_of(file);
+        let heard = length(file).unwrap_or(3_600_000_000);
+        // FreeSWITCH counts what it has read of a tone, which is twice of what is heard, as recorded.
+        let read_millis = heard / if file.starts_with("tone_stream://") { 500 } else { 1000 };
         let started = self.now;
         let Some(room) = self.rooms.get_mut(&key) else { return };
         let file = file.to_owned();
@@ -279,15 +365,5 @@ impl World {
 
     pub(crate) fn recording(&self, key: RoomKey, path: &str) -> Option<&Recording> {
         self.rooms.get(&key)?.recordings.iter().find(|r| r.path == path)
-    }
-}
-
-/// How long a file is heard (microseconds), and how many milliseconds FreeSWITCH counts for it. A tone
-/// says it itself (`%(on,off,...)`) and counts double, as recorded; everything else lasts two seconds.
-fn length_of(file: &str) -> (u64, u64) {
-    let tone = file.strip_prefix("tone_stream://%(").and_then(|rest| rest.split(',').next());
-    match tone.and_then(|on| on.parse::<u64>().ok()).map(|on| on.min(3_600_000)) {
-        Some(on) => (on * 1000, on * 2),
-        None => (2_000_000, 2_000),
     }
 }

@@ -2,6 +2,7 @@
 //!
 //! Plain data and small questions; changing it and telling about it is done by the neighbours.
 
+use super::thread::Route;
 use super::{Place, RelationTruth, RoomKey};
 use std::collections::{BTreeMap, HashMap};
 
@@ -36,7 +37,7 @@ pub(crate) struct Member {
     /// The end of its thread is in the list of tasks.
     pub(crate) departing: bool,
     /// Where it goes when its thread ends.
-    pub(crate) transfer: Option<String>,
+    pub(crate) transfer: Option<Route>,
     /// The number of its latest event; a later one must not be lower.
     pub(crate) last_sequence: u64,
     /// A number taken for its `del-member` before that is fired.

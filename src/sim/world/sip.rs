@@ -1,9 +1,10 @@
 //! The channel variables of a SIP call, in FreeSWITCH's order.
 //!
-//! Only a room with `verbose-events` shows them, so only its callers have them. Addresses, tags and the SDP
+//! Only a room with `verbose-events` and the events of a channel show them, so only callers into such a room
+//! and those who are parked have them. Addresses, tags and the SDP
 //! are made up: there is no SIP here.
 
-use super::call::Caller;
+use super::call::{Call, Caller};
 
 /// Names that share a value, and the value with `{…}` for what differs from call to call.
 const TABLE: &[(&str, &str)] = &[
@@ -113,4 +114,98 @@ pub(crate) fn variables(
         all.extend(names.split(' ').map(|name| (name.to_owned(), value.clone().into_bytes())));
     }
     all
+}
+
+/// Where a call that has not been answered has variables which a later message moves to the end: names, and the
+/// one they stand behind.
+const EARLY: [(&str, &str); 4] = [
+    ("sip_call_id", "channel_name"),
+    ("sip_from_tag", "sip_from_user_stripped"),
+    ("sip_full_via sip_from_display sip_full_from sip_full_to", "sip_cid_type"),
+    ("remote_media_ip remote_media_port", "audio_media_flow"),
+];
+/// What the answer, early or not, adds or sets again.
+const MEDIA: [&str; 11] = [
+    "rtp_local_sdp_str",
+    "local_media_ip",
+    "local_media_port",
+    "advertised_media_ip",
+    "rtp_use_timer_name",
+    "rtp_use_pt",
+    "rtp_use_ssrc",
+    "rtp_2833_send_payload",
+    "rtp_2833_recv_payload",
+    "remote_media_ip",
+    "remote_media_port",
+];
+/// What the caller's ACK sets again.
+const ACK: [&str; 6] =
+    ["sip_from_tag", "sip_cseq", "sip_call_id", "sip_full_via", "sip_from_display", "sip_full_from"];
+
+/// The variables of `caller`'s call when the dialplan begins.
+pub(crate) fn ringing(caller: &Caller, uuid: &str, session: u64, now: u64) -> Vec<(String, Vec<u8>)> {
+    let mut all = variables(caller, uuid, "", session, now);
+    let place = |all: &[(String, Vec<u8>)], name: &str| all.iter().position(|(known, _)| known == name);
+    let answered = place(&all, "call_uuid").unwrap_or(all.len());
+    let late = all.split_off(answered);
+    all.retain(|(name, _)| name != "sip_h_X-Conf");
+    for (names, anchor) in EARLY {
+        let mut at = place(&all, anchor).map_or(all.len(), |at| at + 1);
+        for name in names.split(' ') {
+            let Some(mut early) = late.iter().find(|(known, _)| known == name).cloned() else { continue };
+            if name == "sip_full_to" {
+                // The tag comes with our answer.
+                let end = early.1.iter().position(|byte| *byte == b';').unwrap_or(early.1.len());
+                early.1.truncate(end);
+            }
+            all.insert(at, early);
+            at += 1;
+        }
+    }
+    if caller.name == caller.number {
+        // The phone has sent no name.
+        all.retain(|(name, _)| name != "sip_from_display");
+        let number = String::from_utf8_lossy(&caller.number).into_owned();
+        for (_, value) in all.iter_mut().filter(|(_, value)| value.starts_with(b"\"")) {
+            let text = String::from_utf8_lossy(value).replacen(&format!("\"{number}\" "), "", 1);
+            *value = text.into_bytes();
+        }
+    }
+    let to = &caller.destination;
+    all.push(("endpoint_disposition".to_owned(), b"RECEIVED".to_vec()));
+    all.push(("DP_MATCH".to_owned(), format!("ARRAY::{to}|:{to}").into_bytes()));
+    all.push(("call_uuid".to_owned(), uuid.as_bytes().to_vec()));
+    all
+}
+
+/// A call without a `session_id` shows no such variables.
+fn shows(call: &Call) -> bool {
+    call.variable("session_id").is_some()
+}
+
+/// There is media from now on.
+pub(crate) fn media(call: &mut Call) {
+    let value = |name: &str| {
+        TABLE.iter().find(|(names, _)| names.split(' ').any(|known| known == name)).map(|(_, value)| *value)
+    };
+    let names: &[&str] = if shows(call) { &MEDIA } else { &[] };
+    for name in names {
+        call.set_variable(name, value(name).unwrap_or_default());
+    }
+}
+
+/// The caller has heard of the answer.
+pub(crate) fn ack(call: &mut Call) {
+    if !shows(call) {
+        return;
+    }
+    let tag = call.uuid.get(..8).unwrap_or(&call.uuid).to_owned();
+    call.set_variable("sip_to_tag", &tag);
+    for name in ACK {
+        let before = call.variable(name).map(<[u8]>::to_vec);
+        let value = before.or_else(|| (name == "sip_cseq").then(|| b"123159363".to_vec()));
+        call.set_variable(name, value.unwrap_or_default());
+    }
+    let to = call.text_variable("sip_full_to").unwrap_or_default();
+    call.set_variable("sip_full_to", format!("{to};tag={tag}"));
 }

@@ -8,9 +8,45 @@ use super::{Place, Recording, RoomKey, Task, World};
 use std::io::Write as _;
 
 /// Where the switch may not write.
-const UNWRITABLE: &str = "/unwritable/";
+pub(crate) const UNWRITABLE: &str = "/unwritable/";
 /// A recording's thread needs a moment to open or close its file.
 const THREAD: u64 = 5_000;
+
+/// Whether there is no such file to be played.
+pub(crate) fn is_missing(file: &str) -> bool {
+    file.starts_with("/nonexistent")
+}
+
+/// How long a file is heard (µs); `None`: without end. A tone says it itself (`%(on,off,...)`, `loops=`), as
+/// silence does; everything else lasts two seconds.
+pub(crate) fn length(file: &str) -> Option<u64> {
+    const LONGEST: u64 = 3_600_000;
+    let millis = if let Some(files) = file.strip_prefix("file_string://") {
+        return files.split('!').map(length).sum();
+    } else if let Some(silence) = file.strip_prefix("silence_stream://") {
+        let length = silence.split(',').next().unwrap_or(silence);
+        if length.starts_with('-') {
+            return None;
+        }
+        length.parse().unwrap_or(0)
+    } else if let Some(tones) = file.strip_prefix("tone_stream://") {
+        let number = |text: Option<&str>| text.and_then(|text| text.trim().parse::<u64>().ok()).unwrap_or(0);
+        let mut once = 0;
+        for tone in tones.split("%(").skip(1) {
+            let mut fields = tone.split([',', ')']);
+            once += number(fields.next()).min(LONGEST) + number(fields.next()).min(LONGEST);
+        }
+        match tones.split("loops=").nth(1).map(|loops| loops.split(';').next().unwrap_or(loops)) {
+            Some(loops) if loops.starts_with('-') => return None,
+            loops => once * number(loops).clamp(1, 1000),
+        }
+    } else if file.starts_with("local_stream://") {
+        return None;
+    } else {
+        2_000
+    };
+    Some(millis.min(LONGEST) * 1000)
+}
 
 impl World {
     pub(crate) fn play(&mut self, key: RoomKey, args: &[&str], out: &mut Answer) -> Handled {
@@ -30,7 +66,7 @@ impl World {
             None => None,
         };
         let is_async = asynchronous.to_string();
-        if file.starts_with("/nonexistent") {
+        if is_missing(file) {
             say!(out, "-ERR (play) File: {file} not found.\n");
             let extra = [("File", file), ("Async", &is_async), ("Error", "File could not be played")];
             let spot = ("conference_file.c", "conference_file_play", 268);
