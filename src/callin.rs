@@ -6,24 +6,30 @@
 //!                     └ another daemon has it
 //! ```
 //!
-//! * `dialogue`: what is asked and what comes of it, without I/O. * `entrance`: what a document says. * `prompts`: what
-//!   is heard. * `guesses`: too many wrong PINs. * `places`: `max_participants`. * `joining`: the commands of a transfer.
-//! * `line`, `attend`: one call from its parking to its conference. * `arrivals`: who has been seen there. * `waiting`:
-//!   members without a moderator. * `tickets`: calls that go to another node.
+//! * `dialogue`: what is asked and what comes of it, without I/O. `entrance`: what a document says of it.
+//! * `prompts`: what is heard. `guesses`: too many wrong PINs. `places`: `max_participants`.
+//! * `attend`, `line`: one call from its parking to its end, with `claims`, `looking`, `entering`, `refusing` for the
+//!   steps of it and `joining` for the commands of the transfer.
+//! * `arrivals`: who has been seen in a conference. `waiting`: members without a moderator. `tickets`: calls that go to
+//!   another node.
 //!
 //! Invariant: nobody counts as in a conference until the registry says so. Invariant: digits are in no log, no event and
 //! no answer.
 
 mod arrivals;
 mod attend;
+mod claims;
 mod dialogue;
+mod entering;
 mod entrance;
 mod figures;
 mod guesses;
 mod joining;
 mod line;
+mod looking;
 mod places;
 mod prompts;
+mod refusing;
 mod tickets;
 mod waiting;
 
@@ -212,7 +218,7 @@ impl CallIn {
         call.is_marked || self.0.config.contexts.iter().any(|context| **context == *call.context)
     }
 
-    fn take(&self, node: &Node, call: ParkedCall, found: bool) {
+    fn take(&self, node: &Node, call: ParkedCall) {
         let key = (node.name().clone(), call.call_id.clone());
         if call_word(&call.call_id).is_err() {
             // It can be neither asked nor hung up: the dialplan's park_timeout ends it.
@@ -232,7 +238,7 @@ impl CallIn {
         self.0.tasks.spawn(async move {
             let stop = inner.stop.clone();
             let key = (node.name().clone(), call.call_id.clone());
-            let attended = inner.clone().attend(node, call, news, found);
+            let attended = inner.clone().attend(node, call, news);
             stop.run_until_cancelled(attended).await;
             inner.calls.remove(&key);
         });
@@ -255,14 +261,15 @@ impl CallIn {
         let mut taken = 0;
         for channel in channels.iter().filter(|channel| !known.contains(channel.uuid.as_str())) {
             let in_context = self.0.config.contexts.contains(&channel.context);
-            // Whoever has been taken before is marked, whatever he hears just now; in a context of ours he has to wait.
+            // Whoever has been taken before is marked, whatever he hears just now: what he is asked next comes behind it. In
+            // a context of ours he has to wait.
             if matches!(channel.application.as_str(), "conference" | "bridge") {
                 continue;
             }
             match node.call(&channel.uuid).await {
                 Ok(Some(call)) if call.is_marked || (in_context && channel.application == "park") => {
                     taken += 1;
-                    self.take(&node, call, true);
+                    self.take(&node, call);
                 }
                 Ok(_) => {}
                 Err(error) => {
@@ -314,7 +321,7 @@ impl CallSink for CallIn {
         match news {
             CallNews::Parked(call) => {
                 if self.is_ours(&call) {
-                    self.take(node, call, false);
+                    self.take(node, call);
                 }
             }
             news => self.tell(node, news),

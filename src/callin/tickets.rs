@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use super::attend::Admitted;
+use super::entering::Admitted;
 
 /// So long a bridged call may take to come in.
 const VALID: Duration = Duration::from_secs(60);

@@ -110,7 +110,7 @@ pub(super) fn check(callin: &Callin, found: &mut Found) {
         }
     }
     found.range("callin.tries", callin.tries.into(), 1, 10);
-    found.range("callin.answer_timeout_ms", callin.answer_timeout_ms, 500, 120_000);
+    found.range("callin.answer_timeout_ms", callin.answer_timeout_ms, 1_000, 120_000);
     found.range("callin.digit_timeout_ms", callin.digit_timeout_ms, 500, 60_000);
     found.range("callin.prompt_timeout_ms", callin.prompt_timeout_ms, 100, 600_000);
     found.range("callin.max_dialogues", callin.max_dialogues.into(), 1, 100_000);

@@ -144,6 +144,16 @@ impl Switch {
         self.wait(|shared| shared.lock().seen.iter().find(|seen| fits(seen)).cloned()).await
     }
 
+    /// Until a call is asked for keys, the how many-eth time from 1.
+    pub async fn until_asked(&self, call: &str, nth: usize) {
+        self.wait(|shared| (shared.lock().world.questions(call) == (nth, true)).then_some(())).await;
+    }
+
+    /// Until there is no such call any more.
+    pub async fn until_gone(&self, call: &str) {
+        self.wait(|shared| (!shared.lock().world.has_call(call)).then_some(())).await;
+    }
+
     /// Until so many connections are open.
     pub async fn until_connections(&self, count: usize) {
         self.wait(|shared| (shared.lock().connections.len() == count).then_some(())).await;

@@ -104,7 +104,10 @@ impl World {
             self.set_on(uuid, &format!("{}_invalid", digits.variable), "");
         }
         match self.try_again(uuid, Box::new(digits)) {
-            Some((digits, after)) => Begun::Goes(Doing::Asks(digits), after),
+            Some((digits, after)) => {
+                self.with_thread(uuid, |thread| thread.questions += 1);
+                Begun::Goes(Doing::Asks(digits), after)
+            }
             None => Begun::Over,
         }
     }
@@ -164,6 +167,12 @@ impl World {
             }
             Phase::Prompt | Phase::BadInput => self.played(uuid, digits.began),
         }
+    }
+
+    /// How often keys have been asked for on a call so far, and whether they are just now.
+    pub fn questions(&mut self, uuid: &str) -> (usize, bool) {
+        let asks = self.top(uuid).is_some_and(|top| matches!(top.doing, Doing::Asks(_)));
+        (self.with_thread(uuid, |thread| thread.questions).unwrap_or(0), asks)
     }
 
     fn take_digits(&mut self, uuid: &str) -> Option<Box<Digits>> {

@@ -45,6 +45,8 @@ pub(crate) struct Thread {
     nowhere: bool,
     /// It was the caller who hung up.
     pub(crate) caller_ended: bool,
+    /// How often keys were asked for.
+    pub(crate) questions: usize,
 }
 
 /// Where a call goes.
