@@ -8,7 +8,7 @@
 //!
 //! * `room`, `truth`: what is kept, and the view of it that tests compare with.
 //! * `call`, `people`: calls, callers, joining, talking, leaving. * `fire`: which headers an event has.
-//! * `thread`: what a call does: its dialplan, what it is in, what was sent to it. * `apps`, `digits`: the
+//! * `thread`, `running`: what a call does: its dialplan, what it is in, what was sent to it. * `apps`, `digits`: the
 //!   applications. * `channels`, `channel_events`: commands for calls and what is told of them.
 //! * `originate`: calls that the switch makes. * `mixer`: what happens by itself. * `conference`, `members`,
 //!   `rooms`, `relations`, `sound`, `moving`, `lists`: the
@@ -32,6 +32,7 @@ mod people;
 mod relations;
 mod room;
 mod rooms;
+mod running;
 mod sip;
 mod sound;
 mod thread;

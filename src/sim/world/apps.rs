@@ -3,8 +3,8 @@
 
 use super::conference::{atoi, split_words};
 use super::people::Door;
+use super::running::{Begun, Doing, Step};
 use super::sound::{UNWRITABLE, is_missing, length};
-use super::thread::{Begun, Doing, Step};
 use super::{Task, World};
 
 /// What the switch knows of an application.

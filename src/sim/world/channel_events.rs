@@ -1,7 +1,7 @@
 //! Events of a channel: parked, an application executed, hung up; and its headers by `uuid_dump`.
 
 use super::fire::{Draft, variables};
-use super::thread::Running;
+use super::running::Running;
 use super::{Call, World};
 use crate::sim::events::Lines;
 use crate::sim::text;

@@ -2,8 +2,8 @@
 
 use super::call::{Caller, channel_lines};
 use super::room::{Recording, Seat};
+use super::running::{Doing, Step};
 use super::sound::length;
-use super::thread::{Doing, Step};
 use super::{Call, Flags, Member, Playback, Room, RoomKey, Task, Thread, World};
 
 /// Why somebody was not let in. The switch itself says nothing about it: no event, no reply.
