@@ -201,8 +201,8 @@ fn a_break_ends_one_sound_or_everything() {
     }
 }
 
-/// `switch_ivr_park`: the time is set once, counts on while an application is in the middle, and is looked at
-/// when that has ended.
+/// Tried: the time is set once, counts on while an application is in the middle, and is looked at when that has
+/// ended.
 #[test]
 fn whoever_is_parked_for_too_long_is_hung_up() {
     let call = |timeout: &str| parked_as(Caller::new("Ann", "1").variable("park_timeout", timeout));
@@ -219,6 +219,50 @@ fn whoever_is_parked_for_too_long_is_hung_up() {
     assert_eq!(line.api("uuid_exists {}"), "true");
     line.pass(501);
     assert_eq!(line.told(), ["playback FILE PLAYED", "park FILE PLAYED", "HANGUP NORMAL_CLEARING"]);
+}
+
+/// Tried.
+#[test]
+fn nobody_is_parked_inside_a_park() {
+    let mut line = answered();
+    line.send("park", "");
+    line.pass(1);
+    assert_eq!(line.told(), ["park"]);
+    line.send("set", "a=b");
+    line.pass(1);
+    assert_eq!(line.told(), ["set"], "it is parked as before");
+}
+
+/// Tried: names in any case, numbers, and what is unknown.
+#[test]
+fn a_cause_is_one_that_the_switch_knows() {
+    for (given, cause, q850) in [
+        ("user_busy", "USER_BUSY", "17"),
+        ("21", "CALL_REJECTED", "21"),
+        ("NO_SUCH_CAUSE", "NORMAL_CLEARING", "16"),
+        ("MANAGER_REQUEST", "MANAGER_REQUEST", "16"),
+    ] {
+        let mut line = answered();
+        line.api(&format!("uuid_kill {{}} {given}"));
+        let event = line.events().pop().expect("told");
+        let names = ["Hangup-Cause", "variable_hangup_cause_q850", "variable_sip_hangup_disposition"];
+        assert_eq!(names.map(|name| get(&event, name)), [cause, q850, "send_bye"]);
+    }
+}
+
+/// Tried: before the answer a caller takes his call back, early media or not.
+#[test]
+fn who_hangs_up_before_the_answer_has_cancelled() {
+    let mut line = parked();
+    line.send("playback", "tone_stream://%(2000,0,300)");
+    line.pass(400);
+    line.hang_up();
+    let events = line.events();
+    let told: Vec<_> = events.iter().map(|event| (event.name.as_str(), get(event, "Hangup-Cause"))).collect();
+    let cause = || "ORIGINATOR_CANCEL".to_owned();
+    let executed = ("CHANNEL_EXECUTE_COMPLETE", cause());
+    assert_eq!(told, [executed.clone(), executed, ("CHANNEL_HANGUP_COMPLETE", cause())]);
+    assert_eq!(get(&events[2], "variable_sip_hangup_disposition"), "recv_cancel");
 }
 
 /// Tried: what was executed last is shown, even when it is over.

@@ -104,8 +104,7 @@ fn a_prompt_that_does_not_exist_costs_all_tries_at_once() {
     assert_eq!(line.told(), [OVER]);
 }
 
-/// Keys pressed while the word about bad input is heard wait for the next try (`switch_ivr_play_file` without
-/// arguments does not look at them).
+/// Tried: keys pressed while the word about bad input is heard wait for the next try.
 #[test]
 fn keys_pressed_too_early_are_for_the_next_try() {
     let mut line = answered();
@@ -117,8 +116,8 @@ fn keys_pressed_too_early_are_for_the_next_try() {
     assert_eq!(result(&mut line), ("99".into(), "success".into(), vec![OVER.into()]));
 }
 
-/// `switch_ivr_read`: `+#` keeps the terminator, `=#` wants one, and of a single key that is a terminator nothing
-/// is left.
+/// Tried for the first two: `+#` keeps the terminator, `=#` wants one. `switch_ivr_read`: of a single key that is a
+/// terminator nothing is left.
 #[test]
 fn marks_before_a_terminator_change_what_it_does() {
     for (limits, keys, pin, read) in [

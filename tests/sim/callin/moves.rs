@@ -125,7 +125,7 @@ fn a_transfer_in_the_middle_of_a_recording_ends_the_call() {
     assert_eq!(line.told(), ["record", "park", "HANGUP DESTINATION_OUT_OF_ORDER"]);
 }
 
-/// Tried. Applications that the inline string names wrongly end the call as those of a message do.
+/// Tried.
 #[test]
 fn other_dialplans_and_unknown_applications_lead_nowhere() {
     let mut line = answered();
@@ -150,7 +150,7 @@ fn a_bridge_stands_until_somebody_hangs_up() {
     assert_eq!(line.world.bridged(&line.call), None);
 }
 
-/// Tried for the first; `switch_channel_handle_cause` for the others.
+/// Tried, but for the call that nobody answers (`switch_channel_handle_cause`).
 #[test]
 fn a_bridge_that_fails_ends_the_call_unless_it_may_go_on() {
     for (inline, cause, told) in [
@@ -168,7 +168,7 @@ fn a_bridge_that_fails_ends_the_call_unless_it_may_go_on() {
     }
 }
 
-/// `conference_function`: who is turned away meets the end of his dialplan. A lock does not stop whom
+/// Tried: who is turned away meets the end of his dialplan. `conference_function`: a lock does not stop whom
 /// `conference_enforce_security` lets in; the most that fit do.
 #[test]
 fn a_lock_and_a_full_room_turn_away() {
@@ -234,7 +234,7 @@ fn sounds_at_the_door_are_the_caller_s_or_the_conference_s() {
     assert_eq!(come_and_go(false, &[room[0], room[1], "exit_sound none"]), ["/in.wav"]);
 }
 
-/// `conference_api_sub_enter_sound`, `conference_api_sub_exit_sound`.
+/// Tried.
 #[test]
 fn commands_for_door_sounds_answer_as_they_are_written() {
     let mut line = with_company("daily");
