@@ -125,11 +125,12 @@ impl Faults {
         }
     }
 
-    /// The words that a command is answered with instead of being executed; each is used once.
-    pub(crate) fn instead(&mut self, line: &str) -> Option<Vec<u8>> {
-        let at = self.instead.iter().position(|(part, _)| line.contains(part.as_str()))?;
+    /// The words that a command is answered with instead of being executed; each is used once. All lines of the
+    /// command count: what `sendmsg` executes stands in its headers.
+    pub(crate) fn instead(&mut self, text: &str) -> Option<Vec<u8>> {
+        let at = self.instead.iter().position(|(part, _)| text.contains(part.as_str()))?;
         let words = self.instead.remove(at).1;
-        Some(match line.starts_with("api ") {
+        Some(match text.starts_with("api ") {
             true => super::text::api_response(&words),
             false => super::text::command_reply(&String::from_utf8_lossy(&words), ""),
         })
@@ -169,6 +170,18 @@ mod tests {
             out.sort_unstable();
             assert_eq!(out, (0..1000).collect::<Vec<_>>());
         }
+    }
+
+    #[test]
+    fn a_message_is_known_by_what_it_executes() {
+        let text = "sendmsg 1\ncall-command: execute\nexecute-app-name: playback";
+        let part = "execute-app-name: playback".to_owned();
+        let mut faults = Faults { hangs: Some(part.clone()), ..Faults::default() };
+        assert_eq!((faults.lateness(text), faults.lateness("sendmsg 1")), (FOR_EVER, Duration::ZERO));
+        faults.instead.push((part, b"-ERR no".to_vec()));
+        assert_eq!(faults.instead("sendmsg 1"), None);
+        let reply = super::super::text::command_reply("-ERR no", "");
+        assert_eq!((faults.instead(text), faults.instead(text)), (Some(reply), None));
     }
 
     #[test]

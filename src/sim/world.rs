@@ -8,14 +8,16 @@
 //!
 //! * `room`, `truth`: what is kept, and the view of it that tests compare with.
 //! * `call`, `people`: calls, callers, joining, talking, leaving. * `fire`: which headers an event has.
-//! * `thread`: what a call does: its dialplan, what it is in, what was sent to it. * `apps`, `digits`: the
+//! * `thread`, `running`: what a call does: its dialplan, what it is in, what was sent to it. * `apps`, `digits`: the
 //!   applications. * `channels`, `channel_events`: commands for calls and what is told of them.
+//!   `causes`: why they end.
 //! * `originate`: calls that the switch makes. * `mixer`: what happens by itself. * `conference`, `members`,
 //!   `rooms`, `relations`, `sound`, `moving`, `lists`: the
 //!   `conference` command. * `core_api`: all other commands.
 
 mod apps;
 mod call;
+mod causes;
 mod channel_events;
 mod channels;
 mod cjson;
@@ -32,6 +34,7 @@ mod people;
 mod relations;
 mod room;
 mod rooms;
+mod running;
 mod sip;
 mod sound;
 mod thread;

@@ -40,7 +40,30 @@ fn unknowable(name: &str) -> bool {
 
 /// Channel variables whose values come from SIP, the SDP, the machine or the clock.
 fn sip(name: &str) -> bool {
-    const SAID: [&str; 5] = ["conference_", "account_id", "role", "ecallmgr_", "presence_"];
+    const SAID: [&str; 20] = [
+        "conference_",
+        "account_id",
+        "role",
+        "ecallmgr_",
+        "presence_",
+        // What an application leaves behind.
+        "read_",
+        "playback_",
+        "current_loop",
+        "total_loops",
+        "park_timeout",
+        // What is noted at the end.
+        "hangup_cause",
+        "digits_dialed",
+        "last_app",
+        "last_arg",
+        "caller_id",
+        "sip_hangup_disposition",
+        "direction",
+        "dtmf_type",
+        "sip_to_user",
+        "sip_req_user",
+    ];
     name.strip_prefix("variable_").is_some_and(|name| !SAID.iter().any(|said| name.starts_with(said)))
 }
 
@@ -138,6 +161,13 @@ pub(crate) fn event_differences(there: &Event, here: &Event, ids: &mut Ids, crow
             || if is_id(&value) { ids.same(&value, &ours) } else { value == ours };
         if !same {
             differences.push(format!("{name}: {value}, ours {ours}"));
+        }
+    }
+    // What a channel is in says its own event, wherever it stands.
+    for name in ["variable_current_application", "variable_current_application_data"] {
+        let (a, b) = (text(there, name), text(here, name));
+        if there.name.starts_with("CHANNEL_") && a != b {
+            differences.push(format!("{name}: {a}, ours {b}"));
         }
     }
     if let (Some(a), Some(b)) = (&there.body, &here.body) {

@@ -3,8 +3,8 @@
 
 use super::conference::{atoi, split_words};
 use super::people::Door;
+use super::running::{Begun, Doing, Step};
 use super::sound::{UNWRITABLE, is_missing, length};
-use super::thread::{Begun, Doing, Step};
 use super::{Task, World};
 
 /// What the switch knows of an application.
@@ -107,6 +107,10 @@ impl World {
     fn begin_park(&mut self, uuid: &str) -> Begun {
         let now = self.now;
         let Some(call) = self.calls.get_mut(uuid) else { return Begun::Over };
+        if call.thread.stack.iter().any(|running| matches!(running.doing, Doing::Parks(_))) {
+            // "Cannot park channels that are under control already."
+            return Begun::Over;
+        }
         let timeout = call.text_variable("park_timeout");
         call.set_variable("park_timeout", "");
         let cause = timeout.as_deref().and_then(|text| text.split_once(':')).map(|(_, cause)| cause);

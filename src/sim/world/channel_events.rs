@@ -1,7 +1,7 @@
 //! Events of a channel: parked, an application executed, hung up; and its headers by `uuid_dump`.
 
 use super::fire::{Draft, variables};
-use super::thread::Running;
+use super::running::Running;
 use super::{Call, World};
 use crate::sim::events::Lines;
 use crate::sim::text;
@@ -120,7 +120,7 @@ fn bracketed(lines: &Lines) -> Vec<u8> {
 /// What the switch notes of a call at its end (switch_channel.c, `switch_channel_set_timestamps`).
 fn account(call: &mut Call, cause: &str, answered: Option<u64>, now: u64) {
     call.set_variable("hangup_cause", cause);
-    call.set_variable("hangup_cause_q850", q850(cause).to_string());
+    call.set_variable("hangup_cause_q850", super::causes::q850(cause).to_string());
     // A call that came straight into a conference shows no more than it did before.
     if call.variable("session_id").is_none() {
         return;
@@ -175,36 +175,13 @@ fn account(call: &mut Call, cause: &str, answered: Option<u64>, now: u64) {
             call.set_variable(&format!("{name}{suffix}"), (length / unit).to_string());
         }
     }
-    call.set_variable("sip_hangup_disposition", disposition(call, answered));
+    if call.variable("sip_hangup_disposition").is_none() {
+        call.set_variable(
+            "sip_hangup_disposition",
+            if answered.is_some() { "send_bye" } else { "send_refuse" },
+        );
+    }
     for (name, figure) in MEDIA_FIGURES.iter().filter(|_| answered.is_some()) {
         call.set_variable(&format!("rtp_{name}"), figure);
-    }
-}
-
-/// Who has ended the call, and how far it was.
-fn disposition(call: &Call, answered: Option<u64>) -> &'static str {
-    match (call.thread.caller_ended, answered) {
-        (true, Some(_)) => "recv_bye",
-        (true, None) => "recv_cancel",
-        (false, Some(_)) => "send_bye",
-        (false, None) => "send_refuse",
-    }
-}
-
-/// The number of a cause in ITU-T Q.850, as far as calls here end that way.
-fn q850(cause: &str) -> u32 {
-    match cause {
-        "NO_ROUTE_DESTINATION" => 3,
-        "NORMAL_CLEARING" => 16,
-        "USER_BUSY" => 17,
-        "NO_USER_RESPONSE" => 18,
-        "NO_ANSWER" => 19,
-        "CALL_REJECTED" => 21,
-        "DESTINATION_OUT_OF_ORDER" => 27,
-        "NORMAL_TEMPORARY_FAILURE" => 41,
-        "SWITCH_CONGESTION" => 42,
-        "ORIGINATOR_CANCEL" => 487,
-        "MANAGER_REQUEST" => 503,
-        _ => 31,
     }
 }

@@ -10,8 +10,8 @@
 //! does not exist costs a try at once; a hang-up with enough digits reads as success.
 
 use super::conference::{atoi, split_words};
+use super::running::{Begun, Doing};
 use super::sound::{is_missing, length};
-use super::thread::{Begun, Doing};
 use super::{Thread, World};
 use crate::sim::pattern;
 

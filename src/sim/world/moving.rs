@@ -3,7 +3,7 @@
 use super::call::{Caller, channel_lines};
 use super::conference::{Answer, Handled, Syntax, say, split_words};
 use super::people::Door;
-use super::thread::{Route, Step};
+use super::running::{Route, Step};
 use super::{Call, RoomKey, Task, World};
 use std::io::Write as _;
 

@@ -2,8 +2,8 @@
 
 use super::call::{Caller, channel_lines};
 use super::room::{Recording, Seat};
+use super::running::{Doing, Step};
 use super::sound::length;
-use super::thread::{Doing, Step};
 use super::{Call, Flags, Member, Playback, Room, RoomKey, Task, Thread, World};
 
 /// Why somebody was not let in. The switch itself says nothing about it: no event, no reply.
@@ -90,13 +90,21 @@ impl World {
         Ok(uuid)
     }
 
-    /// Somebody hangs up.
+    /// Somebody hangs up; who has not been answered yet takes his call back.
     pub fn leave(&mut self, now: u64, call: &str) -> Result<(), Rejected> {
         self.advance(now);
-        if let Some(call) = self.calls.get_mut(call).filter(|call| call.hangup.is_none()) {
-            call.thread.caller_ended = true;
+        let uuid = call;
+        let call = self.calls.get_mut(uuid).filter(|call| call.hangup.is_none());
+        let call = call.ok_or(Rejected::NoSuchCall)?;
+        let (cause, disposition) = match call.is_answered() {
+            true => ("NORMAL_CLEARING", "recv_bye"),
+            false => ("ORIGINATOR_CANCEL", "recv_cancel"),
+        };
+        if call.seat.is_none() && call.variable("session_id").is_some() {
+            call.set_variable("sip_hangup_disposition", disposition);
         }
-        self.hang_up(call, "NORMAL_CLEARING").then_some(()).ok_or(Rejected::NoSuchCall)
+        self.hang_up(uuid, cause);
+        Ok(())
     }
 
     /// Somebody begins or ends speaking. FreeSWITCH tells about it unless the member is muted or on hold.
@@ -323,6 +331,7 @@ impl World {
     /// Marks a call as ended; its thread finds out.
     pub(crate) fn end(&mut self, uuid: &str, cause: &str) {
         let Some(call) = self.calls.get_mut(uuid).filter(|call| call.hangup.is_none()) else { return };
+        let cause = super::causes::named(cause);
         call.hangup = Some(cause.to_owned());
         call.channel.set("Channel-State-Number", "10");
         call.channel.set("Answer-State", "hangup");

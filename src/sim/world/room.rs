@@ -2,7 +2,7 @@
 //!
 //! Plain data and small questions; changing it and telling about it is done by the neighbours.
 
-use super::thread::Route;
+use super::running::Route;
 use super::{Place, RelationTruth, RoomKey};
 use std::collections::{BTreeMap, HashMap};
 

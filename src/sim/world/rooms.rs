@@ -104,42 +104,49 @@ impl World {
         args: &[&str],
         out: &mut Answer,
     ) -> Handled {
-        let what = *args.first().ok_or(Syntax)?;
+        let Some(what) = args.first().map(|what| what.to_ascii_lowercase()) else {
+            say!(out, "-ERR Not enough args\n");
+            return Err(Syntax);
+        };
         let Some(room) = self.rooms.get_mut(&key) else { return Ok(()) };
         let side = if word == "enter_sound" { "enter" } else { "exit" };
         let sound = if side == "enter" { &mut room.enter_sound } else { &mut room.exit_sound };
-        match what {
-            "on" | "off" => {
+        match what.as_str() {
+            // `none` is `off`: the file stays.
+            "on" | "off" | "none" => {
                 sound.on = what == "on";
-                say!(out, "+OK {} {side} sounds {what} ({})\n", room.name, sound.file);
-            }
-            "none" => {
-                sound.on = false;
-                sound.file.clear();
-                say!(out, "+OK {} {side} sound removed\n", room.name);
+                let state = if sound.on { "on" } else { "off" };
+                say!(out, "+OK {} {side} sounds {state} ({})\n", room.name, sound.file);
             }
             "file" => {
-                let file = args.get(1..).filter(|rest| !rest.is_empty()).ok_or(Syntax)?.join(" ");
+                let Some(file) = args.get(1) else {
+                    say!(out, "-ERR No filename specified\n");
+                    return Ok(());
+                };
+                if side == "exit" {
+                    say!(out, "+OK Old exit sound: [{}]\n", sound.file);
+                }
                 say!(out, "+OK {} {side} sound file set to {file}\n", room.name);
-                sound.file = file;
+                (*file).clone_into(&mut sound.file);
             }
-            _ => return Err(Syntax),
+            _ => {
+                say!(out, "-ERR Bad args\n");
+                return Err(Syntax);
+            }
         }
-        // The lines of `none` and of the exit sound's file were not recorded.
-        let (function, line) = match (side, what) {
+        // The line of the exit sound's file was not recorded.
+        let (function, line) = match (side, what.as_str()) {
             ("enter", "on") => ("conference_api_sub_enter_sound", 3571),
-            ("enter", "off") => ("conference_api_sub_enter_sound", 3579),
-            ("enter", "none") => ("conference_api_sub_enter_sound", 3600),
-            ("enter", _) => ("conference_api_sub_enter_sound", 3591),
+            ("enter", "file") => ("conference_api_sub_enter_sound", 3591),
+            ("enter", _) => ("conference_api_sub_enter_sound", 3579),
             (_, "on") => ("conference_api_sub_exit_sound", 3520),
-            (_, "off") => ("conference_api_sub_exit_sound", 3528),
-            (_, "none") => ("conference_api_sub_exit_sound", 3549),
-            _ => ("conference_api_sub_exit_sound", 3540),
+            (_, "file") => ("conference_api_sub_exit_sound", 3541),
+            _ => ("conference_api_sub_exit_sound", 3528),
         };
-        let action = match what {
-            "on" | "off" => format!("{side}-sounds-{what}"),
-            "none" => format!("{side}-sounds-none"),
-            _ => format!("{side}-sound-file-changed"),
+        let action = match what.as_str() {
+            "on" => format!("{side}-sounds-on"),
+            "file" => format!("{side}-sound-file-changed"),
+            _ => format!("{side}-sounds-off"),
         };
         self.fire_room(key, ("conference_api.c", function, line), &action, &[]);
         Ok(())

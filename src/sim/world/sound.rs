@@ -268,6 +268,7 @@ impl World {
             self.fire_room(key, spot, "start-recording", &[("Path", path), error]);
             return self.recording_stops(key, path);
         }
+        self.files.insert(path.to_owned());
         let spot = ("conference_record.c", "conference_record_thread_run", 319);
         self.fire_room(key, spot, "start-recording", &[("Path", path)]);
     }

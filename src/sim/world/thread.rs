@@ -12,7 +12,7 @@
 //! Rule of this file and of `apps`, `digits`: only those who come from outside (a task, a command, a key, the
 //! end of a seat) end with [`attend`](World::attend); whoever is called by it returns to it.
 
-use super::digits::Digits;
+use super::running::{Begun, Doing, Route, Running, Step};
 use super::{Task, World};
 use std::collections::VecDeque;
 
@@ -49,31 +49,10 @@ pub(crate) struct Thread {
     pub(crate) questions: usize,
 }
 
-/// Where a call goes.
-#[derive(Debug, Clone, Default)]
-pub(crate) struct Route {
-    pub(crate) plan: VecDeque<Step>,
-    /// No dialplan knows the number.
-    pub(crate) nowhere: bool,
-}
-
-/// An application and its argument.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(crate) struct Step {
-    pub(crate) app: String,
-    pub(crate) data: String,
-}
-
 impl Thread {
     /// A call that follows this dialplan from its beginning.
     pub(crate) fn following(plan: VecDeque<Step>) -> Self {
         Self { alive: true, plan, ..Self::default() }
-    }
-}
-
-impl Step {
-    pub(crate) fn new(app: &str, data: impl Into<String>) -> Self {
-        Self { app: app.to_owned(), data: data.into() }
     }
 }
 
@@ -87,59 +66,9 @@ struct Message {
     locked: bool,
 }
 
-/// An application in the middle.
-#[derive(Debug, Clone)]
-pub(crate) struct Running {
-    key: u64,
-    pub(crate) step: Step,
-    /// `Event-UUID` of the message; drawn when it is needed for what the dialplan executes.
-    pub(crate) uuid: Option<String>,
-    /// A message has brought it.
-    pub(crate) sent: bool,
-    locked: bool,
-    pub(crate) began: u64,
-    /// When it ends by itself, or goes on to the next of its steps.
-    due: Option<u64>,
-    /// The same from the moment it stood still.
-    left: Option<u64>,
-    pub(crate) doing: Doing,
-}
-
-/// What an application waits for.
-#[derive(Debug, Clone)]
-pub(crate) enum Doing {
-    /// Nothing; it ends before anybody looks.
-    Begins,
-    /// Messages. It may be given up with this cause.
-    Parks(String),
-    /// The end of a file.
-    Plays,
-    /// Keys.
-    Asks(Box<Digits>),
-    /// The end of a recording: at that moment, or after silence of so many µs.
-    Records { limit: Option<u64>, silence: Option<u64> },
-    /// Time.
-    Sleeps,
-    /// The end of the member's seat.
-    Confers,
-    /// The other side, once it is there.
-    Bridges {
-        established: bool,
-        /// How the call ends that is not there yet.
-        fate: String,
-    },
-}
-
-/// What came of beginning an application.
-pub(crate) enum Begun {
-    Over,
-    /// It goes on, until something happens or so many µs have passed.
-    Goes(Doing, Option<u64>),
-}
-
 impl World {
-    /// `sendmsg`: the reply's text. The message is looked at by the call's thread, a moment later.
-    pub(crate) fn message(&mut self, now: u64, uuid: &str, headers: &[(String, String)]) -> String {
+    /// `sendmsg`: the text of the reply. The call's thread looks at the message a moment later.
+    pub fn message(&mut self, now: u64, uuid: &str, headers: &[(String, String)]) -> String {
         self.advance(now);
         let header = |name: &str| {
             let found = headers.iter().find(|(known, _)| known.eq_ignore_ascii_case(name));
