@@ -15,7 +15,7 @@ use std::process::{Command, Stdio};
 
 use convened::auth::CredentialKind;
 use convened::hub::EVENTS;
-use convened::sim::world::Fate;
+use convened::sim::world::{Caller, Fate};
 use futures_util::{SinkExt, StreamExt};
 use serde_json::{Deserializer, Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -120,7 +120,11 @@ impl Socket {
 }
 
 async fn start() -> (House, String) {
-    let house = House::with(1, |config| config.media.recordings = Some("/recordings".into())).await;
+    let house = House::with(1, |config| {
+        config.media.recordings = Some("/recordings".into());
+        config.callin.enabled = true;
+    })
+    .await;
     let token = house.secret(CredentialKind::Token, Some(ACCOUNT), &ALL, None).await;
     (house, token)
 }
@@ -237,6 +241,9 @@ async fn what_is_sent_is_as_the_document_says() {
     let dial = json!({ "action": "dial", "data": { "endpoints": ["sip:eve@example.com"] } });
     assert_eq!(owner.put("conferences/talk", dial).await.status, 202);
     socket.checked(&document, &mut seen, "dial-answered").await;
+    let caller = Caller::new("Eve", "15550000").dialling("5559999");
+    switch.park(caller.variable("convened_callin", "true").variable("account_id", ACCOUNT)).unwrap();
+    socket.checked(&document, &mut seen, "caller-rejected").await;
     // Somebody is in it while it is shown again, and everybody leaves.
     socket
         .say(&json!({ "action": "subscribe", "data": { "binding": "conference.event.*.talk.*", "snapshot": true } }))

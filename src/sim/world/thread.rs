@@ -43,8 +43,6 @@ pub(crate) struct Thread {
     pub(crate) leaving: bool,
     /// Where it was told to go there is nothing.
     nowhere: bool,
-    /// It was the caller who hung up.
-    pub(crate) caller_ended: bool,
     /// How often keys were asked for.
     pub(crate) questions: usize,
 }
