@@ -50,7 +50,7 @@ use crate::config;
 use crate::documents::Documents;
 use crate::hub::Hub;
 use crate::model::{CallNews, ParkedCall};
-use crate::node::{CallSink, Node, call_word};
+use crate::node::{CallSink, CommandError, Node, call_word};
 use crate::registry::{ChangeKind, Registry};
 use crate::switchboard::Switchboard;
 
@@ -59,6 +59,7 @@ pub use figures::Figures;
 pub use waiting::Waiting;
 
 use arrivals::Arrivals;
+use attend::After;
 use guesses::{Guesses, Limits};
 use line::Patience;
 use places::Places;
@@ -67,6 +68,9 @@ use tickets::Tickets;
 
 /// News of a call that wait for its dialogue; each application tells one, so more would be none of ours.
 const NEWS: usize = 64;
+
+/// How many seconds after each look for calls that has failed it is looked again.
+const LOOKS: [u64; 5] = [2, 4, 8, 16, 0];
 
 /// What it works with.
 pub struct Parts {
@@ -234,56 +238,69 @@ impl CallIn {
             dashmap::Entry::Occupied(_) => return,
             dashmap::Entry::Vacant(free) => drop(free.insert(sender)),
         }
-        let (inner, node) = (self.0.clone(), node.clone());
+        let (callin, inner, node) = (self.clone(), self.0.clone(), node.clone());
         self.0.tasks.spawn(async move {
             let stop = inner.stop.clone();
             let key = (node.name().clone(), call.call_id.clone());
-            let attended = inner.clone().attend(node, call, news);
-            stop.run_until_cancelled(attended).await;
+            let attended = inner.clone().attend(node.clone(), call, news);
+            let after = stop.run_until_cancelled(attended).await;
             inner.calls.remove(&key);
+            if after == Some(After::Waits) {
+                callin.look_soon(&node);
+            }
+        });
+    }
+
+    /// Looks for calls as soon as the switch takes commands.
+    fn look_soon(&self, node: &Node) {
+        let (callin, node) = (self.clone(), node.clone());
+        self.0.tasks.spawn(async move {
+            let stop = callin.0.stop.clone();
+            let looking = async {
+                for wait in LOOKS {
+                    node.commands_connected().await;
+                    match callin.look(&node).await {
+                        Ok(()) => return,
+                        Err(error) => {
+                            tracing::warn!(
+                                node = &**node.name(),
+                                "it is not known which calls wait: {error}"
+                            );
+                        }
+                    }
+                    tokio::time::sleep(Duration::from_secs(wait)).await;
+                }
+            };
+            stop.run_until_cancelled(looking).await;
         });
     }
 
     /// Looks for calls that have waited since before, and for those that are gone.
-    async fn look(&self, node: Node) {
+    async fn look(&self, node: &Node) -> Result<(), CommandError> {
         let known: HashSet<Arc<str>> = self.of(node.name());
-        let channels = match node.channels().await {
-            Ok(channels) => channels,
-            Err(error) => {
-                tracing::warn!(node = &**node.name(), "it is not known which calls wait: {error}");
-                return;
-            }
-        };
+        let channels = node.channels().await?;
         let there: HashSet<&str> = channels.iter().map(|channel| channel.uuid.as_str()).collect();
         for gone in known.iter().filter(|call| !there.contains(&***call)) {
-            self.tell(&node, CallNews::HungUp { call_id: gone.clone() });
+            self.tell(node, CallNews::HungUp { call_id: gone.clone() });
         }
         let mut taken = 0;
         for channel in channels.iter().filter(|channel| !known.contains(channel.uuid.as_str())) {
             let in_context = self.0.config.contexts.contains(&channel.context);
-            // Whoever has been taken before is marked, whatever he hears just now: what he is asked next comes behind it. In
-            // a context of ours he has to wait.
+            // Whoever has been taken before is marked, whatever he hears just now: what he is asked next comes
+            // behind it. In a context of ours he has to wait.
             if matches!(channel.application.as_str(), "conference" | "bridge") {
                 continue;
             }
-            match node.call(&channel.uuid).await {
-                Ok(Some(call)) if call.is_marked || (in_context && channel.application == "park") => {
-                    taken += 1;
-                    self.take(&node, call);
-                }
-                Ok(_) => {}
-                Err(error) => {
-                    tracing::warn!(
-                        node = &**node.name(),
-                        "it is not known of all calls whether they wait: {error}"
-                    );
-                    return;
-                }
+            let Some(call) = node.call(&channel.uuid).await? else { continue };
+            if call.is_marked || (in_context && channel.application == "park") {
+                taken += 1;
+                self.take(node, call);
             }
         }
         if taken > 0 {
             tracing::info!(node = &**node.name(), calls = taken, "callers who have waited are taken up");
         }
+        Ok(())
     }
 
     fn of(&self, node: &Arc<str>) -> HashSet<Arc<str>> {
@@ -306,15 +323,7 @@ impl CallIn {
 
 impl CallSink for CallIn {
     fn connected(&self, node: &Node) {
-        let (callin, node) = (self.clone(), node.clone());
-        self.0.tasks.spawn(async move {
-            let stop = callin.0.stop.clone();
-            stop.run_until_cancelled(async {
-                node.commands_connected().await;
-                callin.look(node).await;
-            })
-            .await;
-        });
+        self.look_soon(node);
     }
 
     fn heard(&self, node: &Node, news: CallNews) {

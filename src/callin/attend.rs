@@ -19,6 +19,15 @@ use crate::node::{MARK, Node};
 /// What phones say who hide their number.
 const HIDDEN: [&str; 5] = ["anonymous", "unknown", "restricted", "unavailable", "private"];
 
+/// What is left of a call.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum After {
+    /// Nothing that concerns us.
+    Over,
+    /// It waits on: the switch took no commands.
+    Waits,
+}
+
 /// How it ended.
 pub(super) enum Way {
     Joined,
@@ -54,16 +63,17 @@ pub(super) struct Wanted {
 }
 
 impl Inner {
-    /// Takes a call to its end, or to its conference.
+    /// Takes a call to its end, or to its conference; whether it has to be taken up once more.
     pub(super) async fn attend(
         self: Arc<Self>,
         node: Node,
         call: ParkedCall,
         news: mpsc::Receiver<CallNews>,
-    ) {
+    ) -> After {
+        let mut after = After::Over;
         if self.config.shared && !self.claim(&node, &call).await {
             count(&self.figures.of_others);
-            return;
+            return after;
         }
         count(&self.figures.taken);
         let mut line = Line::new(node, call.call_id.clone(), news, self.patience);
@@ -108,12 +118,16 @@ impl Inner {
             Err(End::Gone(Gone::Stuck(why))) => {
                 count(&self.figures.stuck);
                 tracing::warn!(node = &*node, call = id, number, conference, "a caller is hung up: {why}");
-                line.hang_up("NORMAL_TEMPORARY_FAILURE").await;
+                if !line.hang_up("NORMAL_TEMPORARY_FAILURE").await {
+                    // It waits on: as soon as the switch takes commands again it is taken up.
+                    after = After::Waits;
+                }
             }
         }
         if self.config.shared {
             self.give_back(&line.node, id).await;
         }
+        after
     }
 
     async fn serve(&self, line: &mut Line, call: &ParkedCall, wanted: &mut Wanted) -> Result<Way, End> {

@@ -130,7 +130,7 @@ impl Inner {
                         Ok(Err(_)) if is_in() => return Ok(()),
                         Ok(Err(_)) => arrives = self.arrivals.await_call(&call, conference),
                         Err(_) if is_in() => return Ok(()),
-                        Err(_) => return Err(self.not_seen(line, conference).await),
+                        Err(_) => return self.not_seen(line, conference).await,
                     },
                     () = line.gone() => return Err(End::Gone(Gone::HungUp)),
                 }
@@ -142,22 +142,31 @@ impl Inner {
     }
 
     /// Why somebody has not been seen in his conference.
-    async fn not_seen(&self, line: &Line, conference: &str) -> End {
+    async fn not_seen(&self, line: &Line, conference: &str) -> Result<(), End> {
         line.node.look_at(conference);
         match line.node.call(&line.call_id).await {
             Ok(None) => {
                 let instances = self.parts.registry.conference(conference);
                 // FreeSWITCH lets him go without a word if it was locked meanwhile.
                 if instances.iter().any(|instance| instance.is_locked()) {
-                    return End::Refused(Refusal::Locked);
+                    return Err(End::Refused(Refusal::Locked));
                 }
-                End::Gone(Gone::HungUp)
+                Err(End::Gone(Gone::HungUp))
+            }
+            // Its events do not reach us just now; he is in all the same, and nobody ends his call for it.
+            Ok(Some(now)) if now.conference.as_deref() == Some(conference) => {
+                tracing::info!(
+                    conference,
+                    call = &*line.call_id,
+                    "by the switch's word he is in, and no event has told of it"
+                );
+                Ok(())
             }
             Ok(Some(_)) => {
                 let within = self.config.join_timeout_ms;
-                End::Gone(Gone::Stuck(format!("he was not seen in his conference within {within} ms")))
+                Err(End::Gone(Gone::Stuck(format!("he was not seen in his conference within {within} ms"))))
             }
-            Err(error) => End::Gone(error.into()),
+            Err(error) => Err(End::Gone(error.into())),
         }
     }
 

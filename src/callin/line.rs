@@ -141,13 +141,14 @@ impl Line {
         self.api(&format!("uuid_setvar {} {name} {value}", self.call_id)).await
     }
 
-    /// Ends the call.
-    pub(super) async fn hang_up(&self, cause: &str) {
-        // If it is gone already, that is as well.
-        if let Err(error) = self.node.api(&format!("uuid_kill {} {cause}", self.call_id)).await {
+    /// Ends the call, or finds it gone; whether the switch has said so.
+    pub(super) async fn hang_up(&self, cause: &str) -> bool {
+        let ended = self.node.api(&format!("uuid_kill {} {cause}", self.call_id)).await;
+        if let Err(error) = &ended {
             let (node, call) = (&**self.node.name(), &*self.call_id);
             tracing::warn!(node, call, "the call could not be hung up: {error}");
         }
+        ended.is_ok()
     }
 
     /// Waits until the caller hangs up.

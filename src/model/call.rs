@@ -23,6 +23,8 @@ pub struct ParkedCall {
     pub is_marked: bool,
     /// It is connected.
     pub is_answered: bool,
+    /// The conference that it is in, or was in last.
+    pub conference: Option<Box<str>>,
 }
 
 /// What happens to calls that come in.

@@ -57,9 +57,11 @@ enum Header {
     ApplicationId,
     Digits,
     ReadResult,
+    Conference,
+    MemberId,
 }
 
-const COUNT: usize = Header::ReadResult as usize + 1;
+const COUNT: usize = Header::MemberId as usize + 1;
 
 /// In the order of [`Header`]. Names of variables from SIP headers keep the header's spelling (sofia_parse.c).
 const NAMES: [&str; COUNT] = [
@@ -77,6 +79,8 @@ const NAMES: [&str; COUNT] = [
     "Application-UUID",
     "variable_convened_digits",
     "variable_read_result",
+    "variable_conference_name",
+    "variable_conference_member_id",
 ];
 
 /// The values of those headers.
@@ -139,6 +143,8 @@ impl CallTranslator {
             ticket: boxed(Header::Ticket),
             is_marked: text(Header::Mark).is_some_and(|mark| mark == "true"),
             is_answered: text(Header::AnswerState).is_some_and(|state| state == "answered"),
+            // The name stands there as soon as he knocks (mod_conference.c, `conference_function`), the id when he is in.
+            conference: text(Header::MemberId).and_then(|_| boxed(Header::Conference)),
         })
     }
 }

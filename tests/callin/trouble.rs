@@ -138,6 +138,40 @@ async fn a_call_connection_that_is_cut_loses_no_caller() {
 }
 
 #[tokio::test]
+async fn a_command_connection_that_is_cut_in_the_middle_loses_no_caller() {
+    let door = Door::open().await;
+    let id = door.conference(json!({"member": {"pins": ["1"]}})).await;
+    let ann = door.call("Ann");
+    soon("a question", door.switch().until_asked(&ann, 1)).await;
+    // What he types leads to a command that nobody answers; whether it was executed is not known.
+    door.switch().cut_at("uuid_transfer", 0, false, Which::Commands);
+    door.switch().press(&ann, "1#").unwrap();
+    soon("he is asked again", door.switch().until_asked(&ann, 2)).await;
+    door.switch().cut_no_more();
+    door.switch().press(&ann, "1#").unwrap();
+    door.people(&id, 1).await;
+}
+
+#[tokio::test]
+async fn who_is_in_although_no_event_has_told_of_it_stays_in() {
+    let door = Door::with(1, |config| config.callin.join_timeout_ms = 200).await;
+    let id = door.conference(json!({})).await;
+    door.switch().drop_events_if(|event| event.action().is_some());
+    let ann = door.call("Ann");
+    soon("a decision", async {
+        let figures = door.callin().figures();
+        while figures.taken.load(Ordering::Relaxed) == 0 || door.callin().dialogues() > 0 {
+            look_again().await;
+        }
+    })
+    .await;
+    assert_eq!(door.callin().figures().joined.load(Ordering::Relaxed), 1);
+    door.switch().keep_events();
+    assert!(door.switch().truth()[0].member(&ann).is_some(), "he was not hung up");
+    door.people(&id, 1).await;
+}
+
+#[tokio::test]
 async fn a_switch_that_is_started_anew_has_forgotten_its_callers_and_so_have_we() {
     let door = Door::with(1, |config| config.callin.answer_timeout_ms = 20_000).await;
     let id = door.conference(json!({"member": {"pins": ["1"]}})).await;
