@@ -185,6 +185,7 @@ fn a_hang_up_ends_what_is_in_the_middle_and_all_but_little_of_what_was_sent() {
     let mut line = answered();
     line.send("playback", "tone_stream://%(3000,0,300)");
     line.send("playback", "tone_stream://%(300,0,300)");
+    line.send("answer", "");
     line.send("set", "x=y");
     line.pass(500);
     line.hang_up();

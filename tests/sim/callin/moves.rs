@@ -62,6 +62,27 @@ fn a_transfer_breaks_off_what_is_in_the_middle() {
     assert_eq!([line.variable("foo"), line.variable("x"), line.variable("pin")], ["bar", "y", "12"]);
 }
 
+/// `switch_core_session_reset`: keys that nobody has looked at are gone. A message that has come too late to be
+/// broken off is for what comes next.
+#[test]
+fn a_transfer_takes_messages_along_and_no_keys() {
+    let mut line = answered();
+    line.send("play_and_get_digits", "1 4 2 1000 # silence tone_stream://%(900,0,300) pin ^9+$ 1000");
+    line.pass(10);
+    line.press("1#99#");
+    transfer(&mut line, "play_and_get_digits:1 4 1 1000 # silence '' pin,sleep:5000");
+    line.pass(2000);
+    assert_eq!((line.variable("pin"), line.variable("pin_invalid")), ("_undef_".into(), "1".into()));
+    let mut line = parked();
+    line.send("set", "x=y");
+    line.api("uuid_transfer {} 'answer,sleep:50' inline");
+    line.pass(40);
+    assert_eq!(
+        (line.told(), line.variable("x")),
+        (vec!["park".into(), "answer".into(), "set".into()], "y".into())
+    );
+}
+
 /// Tried: the inline dialplan ends behind the conference; a parked call that was sent there by message goes on.
 #[test]
 fn behind_the_conference_the_dialplan_ends_or_the_park_goes_on() {
