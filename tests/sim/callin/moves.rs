@@ -51,7 +51,7 @@ fn a_transfer_breaks_off_what_is_in_the_middle() {
     {
         assert_eq!(said[i], (what.to_owned(), number.to_owned(), state.to_owned()), "{i}");
     }
-    assert_eq!(get(&events[0], "Caller-RDNIS"), "5551234");
+    assert_eq!((get(&events[0], "Caller-RDNIS"), events[4].get("Caller-RDNIS")), ("5551234".into(), None));
     assert_eq!(get(&events[1], "Application-Response"), "PLAYBACK ERROR");
     assert_eq!((get(&events[7], "account_id"), get(&events[7], "Speak")), ("acme".into(), "false".into()));
     let shown = ["application", "application_data", "dest", "initial_dest", "dialplan"];
@@ -70,7 +70,7 @@ fn a_transfer_takes_messages_along_and_no_keys() {
     line.send("play_and_get_digits", "1 4 2 1000 # silence tone_stream://%(900,0,300) pin ^9+$ 1000");
     line.pass(10);
     line.press("1#99#");
-    transfer(&mut line, "play_and_get_digits:1 4 1 1000 # silence '' pin,sleep:5000");
+    transfer(&mut line, "play_and_get_digits:1 4 1 1000 # silence /nonexistent.wav pin,sleep:5000");
     line.pass(2000);
     assert_eq!((line.variable("pin"), line.variable("pin_invalid")), ("_undef_".into(), "1".into()));
     let mut line = parked();
@@ -253,6 +253,11 @@ fn sounds_at_the_door_are_the_caller_s_or_the_conference_s() {
     assert_eq!(come_and_go(false, &room), ["/in.wav", "/out.wav"]);
     assert_eq!(come_and_go(true, &room), [enter, exit]);
     assert_eq!(come_and_go(false, &[room[0], room[1], "exit_sound none"]), ["/in.wav"]);
+    // Alone, nobody is there to hear it.
+    let mut line = answered();
+    transfer(&mut line, &format!("set:conference_enter_sound={},conference:daily@default", "/in.wav"));
+    line.pass(3000);
+    assert_eq!(played(&mut line), [""; 0]);
 }
 
 /// Tried.
