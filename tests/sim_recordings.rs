@@ -136,24 +136,47 @@ fn a_busy_switch_is_as_in_busy() {
 
 #[test]
 fn the_comparison_notices_what_is_lost_swapped_or_added() {
-    let script = Script { own_commands: true, ..Script::default() };
-    let played = (1..=200).map(|seed| play(&fixture("actions.jsonl"), &script, seed));
-    let played = played.into_iter().find(|p| differences(p, &script).is_empty()).expect("it matches");
+    notices("actions.jsonl", &Script { own_commands: true, ..Script::default() });
+    notices("callin.jsonl", &Script { own_commands: true, parked: true, ..Script::default() });
+}
+
+fn notices(name: &str, script: &Script) {
+    let played = (1..=200).map(|seed| play(&fixture(name), script, seed));
+    let played = played.into_iter().find(|p| differences(p, script).is_empty()).expect("it matches");
     for i in (0..played.ours.len()).step_by(4) {
         let mut lost = played.clone();
         lost.ours.remove(i);
-        assert!(!differences(&lost, &script).is_empty(), "event {i} lost");
-        let mut swapped = played.clone();
+        assert!(!differences(&lost, script).is_empty(), "event {i} lost");
         let lines: Vec<&str> = played.ours[i].headers.as_str().lines().collect();
         let mut turned = lines.clone();
         turned.swap(8, 20 % lines.len());
-        swapped.ours[i].headers = convened::sim::events::Lines::from_encoded(turned.join("\n"));
-        assert!(!differences(&swapped, &script).is_empty(), "two headers of event {i} swapped");
+        assert!(
+            !differences(&with_lines(&played, i, &turned), script).is_empty(),
+            "two headers of event {i}"
+        );
+        // What an application says of itself, and what it has left behind.
+        for said in ["Application", "Hangup-Cause", "variable_conference_pin", "variable_current_application"]
+        {
+            let Some(at) = lines.iter().position(|line| line.starts_with(said)) else { continue };
+            let mut changed = lines.clone();
+            let line = format!("{}x", lines[at]);
+            changed[at] = &line;
+            assert!(
+                !differences(&with_lines(&played, i, &changed), script).is_empty(),
+                "{said} of event {i}"
+            );
+        }
     }
     for i in (0..played.answers.len()).step_by(4) {
         let mut changed = played.clone();
         let answer = &mut changed.answers[i].2;
         answer.extend_from_slice(b"x\n");
-        assert!(!differences(&changed, &script).is_empty(), "answer {i} with a word more");
+        assert!(!differences(&changed, script).is_empty(), "answer {i} with a word more");
     }
+}
+
+fn with_lines(played: &Played, event: usize, lines: &[&str]) -> Played {
+    let mut changed = played.clone();
+    changed.ours[event].headers = convened::sim::events::Lines::from_encoded(lines.join("\n"));
+    changed
 }

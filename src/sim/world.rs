@@ -25,6 +25,7 @@ mod conference;
 mod core_api;
 mod digits;
 mod fire;
+mod identity;
 mod lists;
 mod members;
 mod mixer;
@@ -41,6 +42,7 @@ mod thread;
 mod truth;
 
 pub use call::{Caller, Flags};
+pub use identity::Identity;
 pub use originate::Fate;
 pub use people::Rejected;
 pub use relations::RelationTruth;
@@ -58,33 +60,6 @@ use super::events::{Event, Lines};
 use super::text;
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet, BinaryHeap, HashMap, HashSet};
-
-/// How a switch calls itself in each of its events.
-#[derive(Debug, Clone)]
-pub struct Identity {
-    /// `FreeSWITCH-Hostname`.
-    pub hostname: String,
-    /// `FreeSWITCH-Switchname`.
-    pub switchname: String,
-    /// `FreeSWITCH-IPv4`.
-    pub ipv4: String,
-    /// `FreeSWITCH-IPv6`.
-    pub ipv6: String,
-    /// `Conference-Domain`.
-    pub domain: String,
-}
-
-impl Default for Identity {
-    fn default() -> Self {
-        Self {
-            hostname: "sim".to_owned(),
-            switchname: "fs1".to_owned(),
-            ipv4: "192.0.2.2".to_owned(),
-            ipv6: "fd00::2".to_owned(),
-            domain: "fs1.example.com".to_owned(),
-        }
-    }
-}
 
 /// What a world begins with, and its habits. Times are in microseconds.
 #[derive(Debug, Clone)]

@@ -28,6 +28,11 @@ pub(crate) fn known(app: &str) -> Option<App> {
     Some(App { needs_media, without_channel })
 }
 
+/// A number that a client has sent; a day in milliseconds is enough for anything here.
+fn number(text: &str) -> u64 {
+    u64::try_from(atoi(text)).unwrap_or(0).min(86_400_000)
+}
+
 /// When the caller has sent his ACK to the answer (µs): then variables change their places.
 const ACK: u64 = 20_000;
 
@@ -58,7 +63,7 @@ impl World {
             "play_and_get_digits" => return self.begin_digits(uuid, &step.data),
             "record" => return self.begin_record(uuid, &step.data),
             "sleep" => {
-                return Begun::Goes(Doing::Sleeps, Some(u64::try_from(atoi(&step.data)).unwrap_or(0) * 1000));
+                return Begun::Goes(Doing::Sleeps, Some(number(&step.data) * 1000));
             }
             "conference" => return self.begin_conference(uuid, &step.data),
             "bridge" => return self.begin_bridge(&step.data),
@@ -115,7 +120,7 @@ impl World {
         call.set_variable("park_timeout", "");
         let cause = timeout.as_deref().and_then(|text| text.split_once(':')).map(|(_, cause)| cause);
         let cause = cause.unwrap_or("NORMAL_CLEARING").to_owned();
-        let seconds = timeout.and_then(|text| u64::try_from(atoi(&text)).ok());
+        let seconds = timeout.filter(|text| atoi(text) >= 0).map(|text| number(&text));
         let after = seconds.map(|seconds| ((now / 1_000_000 + seconds) * 1_000_000).saturating_sub(now));
         self.fire_parked(uuid);
         Begun::Goes(Doing::Parks(cause), after)
@@ -140,7 +145,7 @@ impl World {
         let now = self.now;
         let words = split_words(data, 4);
         let Some(path) = words.first() else { return Begun::Over };
-        let number = |at: usize| words.get(at).and_then(|word| u64::try_from(atoi(word)).ok()).unwrap_or(0);
+        let number = |at: usize| words.get(at).map_or(0, |word| number(word));
         self.set_on(uuid, "playback_terminator_used", "");
         if self.is_leaving(uuid) || path.starts_with(UNWRITABLE) {
             self.end(uuid, "DESTINATION_OUT_OF_ORDER");

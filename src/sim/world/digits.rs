@@ -17,13 +17,16 @@ use crate::sim::pattern;
 
 /// The keys a channel can hold for it (`digit_buffer`).
 const BUFFER: usize = 127;
+/// Nobody is asked more often here, nor waits longer for (ms).
+const TRIES: usize = 100;
+const LONGEST: usize = 86_400_000;
 
 /// A question in the middle.
 #[derive(Debug, Clone)]
 pub(crate) struct Digits {
     min: usize,
     max: usize,
-    tries: i64,
+    tries: usize,
     /// In µs, as the next one.
     timeout: u64,
     digit_timeout: u64,
@@ -66,7 +69,7 @@ impl Digits {
         let words = split_words(data, 11);
         words.first()?;
         let word = |at: usize| words.get(at).cloned().unwrap_or_default();
-        let number = |at: usize| usize::try_from(atoi(&word(at))).unwrap_or(0);
+        let number = |at: usize| usize::try_from(atoi(&word(at))).unwrap_or(0).min(LONGEST);
         let (min, max) = (number(0).min(BUFFER), number(1).min(BUFFER));
         let timeout = number(3).max(1000) as u64 * 1000;
         let digit_timeout = Some(number(9) as u64 * 1000).filter(|timeout| *timeout > 0).unwrap_or(timeout);
@@ -74,7 +77,7 @@ impl Digits {
         Some(Self {
             min,
             max: max.max(min),
-            tries: atoi(&word(2)),
+            tries: number(2).min(TRIES),
             timeout,
             digit_timeout,
             terminators,
@@ -216,7 +219,7 @@ impl World {
 
     /// A try begins, if there is one left.
     fn try_again(&mut self, uuid: &str, mut digits: Box<Digits>) -> Goes {
-        if digits.tries <= 0 || !self.is_ready(uuid) {
+        if digits.tries == 0 || !self.is_ready(uuid) {
             return self.fail(uuid, &digits);
         }
         digits.keys.clear();

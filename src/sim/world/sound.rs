@@ -20,17 +20,21 @@ pub(crate) fn is_missing(file: &str) -> bool {
 /// How long a file is heard (µs); `None`: without end. A tone says it itself (`%(on,off,...)`, `loops=`), as
 /// silence does; everything else lasts two seconds.
 pub(crate) fn length(file: &str) -> Option<u64> {
+    match file.strip_prefix("file_string://") {
+        Some(files) => files.split('!').map(length_of_one).sum(),
+        None => length_of_one(file),
+    }
+}
+
+fn length_of_one(file: &str) -> Option<u64> {
     const LONGEST: u64 = 3_600_000;
-    let millis = if let Some(files) = file.strip_prefix("file_string://") {
-        return files.split('!').map(length).sum();
-    } else if let Some(silence) = file.strip_prefix("silence_stream://") {
-        let length = silence.split(',').next().unwrap_or(silence);
-        if length.starts_with('-') {
+    let number = |text: Option<&str>| text.and_then(|text| text.trim().parse::<u64>().ok()).unwrap_or(0);
+    let millis = if let Some(silence) = file.strip_prefix("silence_stream://") {
+        if silence.starts_with('-') {
             return None;
         }
-        length.parse().unwrap_or(0)
+        number(silence.split(',').next())
     } else if let Some(tones) = file.strip_prefix("tone_stream://") {
-        let number = |text: Option<&str>| text.and_then(|text| text.trim().parse::<u64>().ok()).unwrap_or(0);
         let mut once = 0;
         for tone in tones.split("%(").skip(1) {
             let mut fields = tone.split([',', ')']);

@@ -160,8 +160,11 @@ impl World {
         self.interrupt(uuid);
         self.finish(uuid);
         while let Some(call) = self.calls.get_mut(uuid) {
-            let thread = &mut call.thread;
-            let Some(message) = thread.mail.pop_front().filter(|_| !thread.stack.is_empty()) else { return };
+            if call.thread.stack.is_empty() {
+                // What is left is for whatever comes next, if anything does.
+                return;
+            }
+            let Some(message) = call.thread.mail.pop_front() else { return };
             self.obey(uuid, message);
             // What was begun all the same comes to nothing.
             if self.calls.get(uuid).is_some_and(|call| call.thread.stack.last().is_some_and(|top| top.sent)) {

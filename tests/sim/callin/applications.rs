@@ -143,6 +143,32 @@ fn a_recording_ends_by_its_limit_by_silence_or_by_the_star() {
     assert_eq!(line.world.files(), ["/names/a.wav", "/names/b.wav", "/names/c.wav", "/names/d.wav"]);
 }
 
+#[test]
+fn nothing_that_is_sent_brings_the_world_down() {
+    let most = i64::MAX.to_string();
+    let numbers = [most.as_str(), "-1", "x", "99999999999999999999", "'", "\\", "${"];
+    for app in
+        ["playback", "play_and_get_digits", "record", "sleep", "set", "multiset", "conference", "bridge"]
+    {
+        for a in numbers {
+            for b in numbers {
+                let mut line = answered();
+                let tone = format!("tone_stream://%({a},{b},{a});loops={b}");
+                line.send(app, &format!("{a} {b} {a} {b} {a} {tone} /nonexistent.wav {a} {b} {a} {b}"));
+                line.send("playback", &tone);
+                line.api(&format!("uuid_transfer {{}} {app}:{a},{b} inline"));
+                line.world.settle();
+            }
+        }
+    }
+    let mut line = parked_as(Caller::new("Ann", "1").variable("park_timeout", &most));
+    line.press("\u{0}ü");
+    line.send("playback", &"file_string://".repeat(50_000));
+    line.send("play_and_get_digits", &format!("1 9 1 1 # '' '' pin {}", "(".repeat(50_000)));
+    line.pass(1);
+    assert_eq!(line.api("uuid_exists {}"), "true");
+}
+
 /// Tried.
 #[test]
 fn where_nothing_can_be_written_a_recording_ends_the_call() {
@@ -159,6 +185,7 @@ fn a_hang_up_ends_what_is_in_the_middle_and_all_but_little_of_what_was_sent() {
     let mut line = answered();
     line.send("playback", "tone_stream://%(3000,0,300)");
     line.send("playback", "tone_stream://%(300,0,300)");
+    line.send("answer", "");
     line.send("set", "x=y");
     line.pass(500);
     line.hang_up();

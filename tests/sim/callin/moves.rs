@@ -51,7 +51,7 @@ fn a_transfer_breaks_off_what_is_in_the_middle() {
     {
         assert_eq!(said[i], (what.to_owned(), number.to_owned(), state.to_owned()), "{i}");
     }
-    assert_eq!(get(&events[0], "Caller-RDNIS"), "5551234");
+    assert_eq!((get(&events[0], "Caller-RDNIS"), events[4].get("Caller-RDNIS")), ("5551234".into(), None));
     assert_eq!(get(&events[1], "Application-Response"), "PLAYBACK ERROR");
     assert_eq!((get(&events[7], "account_id"), get(&events[7], "Speak")), ("acme".into(), "false".into()));
     let shown = ["application", "application_data", "dest", "initial_dest", "dialplan"];
@@ -60,6 +60,27 @@ fn a_transfer_breaks_off_what_is_in_the_middle() {
         ["conference", "daily@default+flags{mute}", inline, "5551234", "inline"]
     );
     assert_eq!([line.variable("foo"), line.variable("x"), line.variable("pin")], ["bar", "y", "12"]);
+}
+
+/// `switch_core_session_reset`: keys that nobody has looked at are gone. A message that has come too late to be
+/// broken off is for what comes next.
+#[test]
+fn a_transfer_takes_messages_along_and_no_keys() {
+    let mut line = answered();
+    line.send("play_and_get_digits", "1 4 2 1000 # silence tone_stream://%(900,0,300) pin ^9+$ 1000");
+    line.pass(10);
+    line.press("1#99#");
+    transfer(&mut line, "play_and_get_digits:1 4 1 1000 # silence /nonexistent.wav pin,sleep:5000");
+    line.pass(2000);
+    assert_eq!((line.variable("pin"), line.variable("pin_invalid")), ("_undef_".into(), "1".into()));
+    let mut line = parked();
+    line.send("set", "x=y");
+    line.api("uuid_transfer {} 'answer,sleep:50' inline");
+    line.pass(40);
+    assert_eq!(
+        (line.told(), line.variable("x")),
+        (vec!["park".into(), "answer".into(), "set".into()], "y".into())
+    );
 }
 
 /// Tried: the inline dialplan ends behind the conference; a parked call that was sent there by message goes on.
@@ -232,6 +253,11 @@ fn sounds_at_the_door_are_the_caller_s_or_the_conference_s() {
     assert_eq!(come_and_go(false, &room), ["/in.wav", "/out.wav"]);
     assert_eq!(come_and_go(true, &room), [enter, exit]);
     assert_eq!(come_and_go(false, &[room[0], room[1], "exit_sound none"]), ["/in.wav"]);
+    // Alone, nobody is there to hear it.
+    let mut line = answered();
+    transfer(&mut line, &format!("set:conference_enter_sound={},conference:daily@default", "/in.wav"));
+    line.pass(3000);
+    assert_eq!(played(&mut line), [""; 0]);
 }
 
 /// Tried.
