@@ -265,7 +265,14 @@ impl Inner {
         let Some(sound) = self.prompts.sounds(prompts, wanted.language.as_deref()) else {
             return Err(Gone::Stuck("a prompt cannot be played".to_owned()).into());
         };
-        Ok(line.ask(question, &sound).await?)
+        let asked = Instant::now();
+        let typed = line.ask(question, &sound).await?;
+        if typed.is_none() && asked.elapsed() < self.patience.answer {
+            // A file that is not there ends all tries at once, as `#` alone ends one.
+            let (node, call) = (&**line.node.name(), &*line.call_id);
+            tracing::info!(node, call, prompt = %sound, "nothing was typed, or the switch cannot play the prompt");
+        }
+        Ok(typed)
     }
 }
 

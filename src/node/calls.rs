@@ -115,6 +115,12 @@ impl CallTranslator {
         let call_id: Arc<str> = text(Header::CallId)?.into();
         match fields.get(Header::EventName)?.raw() {
             b"CHANNEL_PARK" => self.parked(event).map(CallNews::Parked),
+            // What was typed until then would read as if it were all (switch_ivr_play_say.c, `switch_play_and_get_digits`).
+            b"CHANNEL_EXECUTE_COMPLETE"
+                if text(Header::AnswerState).is_some_and(|state| state == "hangup") =>
+            {
+                Some(CallNews::HungUp { call_id })
+            }
             b"CHANNEL_EXECUTE_COMPLETE" => {
                 let digits = text(Header::Digits)
                     .filter(|_| text(Header::ReadResult).is_some_and(|result| result == "success"));
@@ -337,6 +343,15 @@ mod tests {
         assert_eq!(digits("success"), Some(Typed::new("1234")));
         assert_eq!(digits("failure"), None);
         assert!(!format!("{:?}", translator.news(&done("success"))).contains("1234"));
+    }
+
+    #[test]
+    fn what_was_typed_before_a_hang_up_is_no_pin() {
+        let gone = event(
+            "Event-Name: CHANNEL_EXECUTE_COMPLETE\nUnique-ID: c1\nAnswer-State: hangup\nApplication-UUID: a\n\
+             variable_convened_digits: 12\nvariable_read_result: success\n\n",
+        );
+        assert_eq!(CallTranslator.news(&gone), Some(CallNews::HungUp { call_id: "c1".into() }));
     }
 
     #[test]

@@ -73,6 +73,19 @@ fn says_name(door: &Door, call: &str) -> bool {
 }
 
 #[tokio::test]
+async fn half_a_pin_before_a_hang_up_is_no_guess() {
+    let door = Door::open().await;
+    door.conference(json!({"member": {"pins": ["1234"]}})).await;
+    let ann = door.call("Ann");
+    door.types(&ann, 1, "12").await;
+    door.switch().hang_up(&ann).unwrap();
+    door.gone(&ann).await;
+    door.quiet().await;
+    let figures = door.callin().figures();
+    assert_eq!((figures.wrong_pins.load(Ordering::Relaxed), figures.hung_up.load(Ordering::Relaxed)), (0, 1));
+}
+
+#[tokio::test]
 async fn a_switch_that_never_ends_an_application_costs_the_caller_his_call() {
     let door = Door::with(1, |config| {
         config.callin.prompt_timeout_ms = 300;
