@@ -42,6 +42,11 @@ pub enum Refused {
     /// A path or a scheme that the configuration does not name.
     #[error("is not within media.roots and has no scheme of media.schemes")]
     NotConfigured,
+    /// Something that sounds like no tone, or for too long.
+    #[error(
+        "is no tone such as %(200,0,500): `on,off,frequency...`, each at most 10 s, with at most loops=20"
+    )]
+    NotATone,
     /// Neither a SIP URI nor a telephone number.
     #[error("must be sip:USER@HOST, sips:USER@HOST or a telephone number")]
     NotAnEndpoint,

@@ -76,7 +76,7 @@ impl Inner {
             return after;
         }
         count(&self.figures.taken);
-        let mut line = Line::new(node, call.call_id.clone(), news, self.patience);
+        let mut line = Line::new(node, &call, news, self.patience);
         let mut wanted = Wanted { answered: call.is_answered, ..Wanted::default() };
         let end = self.serve(&mut line, &call, &mut wanted).await;
         let (node, id, number) = (line.node.name().clone(), &*call.call_id, &*call.number);
@@ -115,6 +115,12 @@ impl Inner {
                 count(&self.figures.hung_up);
                 tracing::debug!(node = &*node, call = id, number, "a caller has hung up");
             }
+            Err(End::Gone(Gone::Taken)) => {
+                count(&self.figures.taken_away);
+                tracing::info!(node = &*node, call = id, number, "somebody has sent a caller elsewhere");
+                // Nothing of it is told to us any more; if that cannot be said, it is gone.
+                let _ = line.set(MARK, "elsewhere").await;
+            }
             Err(End::Gone(Gone::Stuck(why))) => {
                 count(&self.figures.stuck);
                 tracing::warn!(node = &*node, call = id, number, conference, "a caller is hung up: {why}");
@@ -131,9 +137,10 @@ impl Inner {
     }
 
     async fn serve(&self, line: &mut Line, call: &ParkedCall, wanted: &mut Wanted) -> Result<Way, End> {
-        if !call.is_marked {
-            line.set(MARK, "true").await?;
-        }
+        // What is typed is a PIN: FreeSWITCH masks it in `digits_dialed` of its records (switch_channel.c,
+        // `switch_channel_set_timestamps`).
+        line.api(&format!("uuid_setvar_multi {} {MARK}=true;digits_dialed_filter=(.+)", call.call_id))
+            .await?;
         if let Some(ticket) = call.ticket.as_deref()
             && let Some(admitted) = self.tickets.take(ticket, Instant::now())
         {
@@ -174,7 +181,14 @@ impl Inner {
             next = match next {
                 Next::Ask(question, prompts) => {
                     let typed = self.ask(line, question, &prompts, wanted).await?;
-                    dialogue.typed(typed.as_ref())
+                    // Others may have guessed meanwhile: then the right one is not taken either.
+                    let is_pin = question == Question::Pin && typed.is_some();
+                    match &entrance {
+                        Some(entrance) if is_pin && self.is_locked_out(entrance, call) => {
+                            Next::Refuse(Refusal::LockedOut)
+                        }
+                        _ => dialogue.typed(typed.as_ref()),
+                    }
                 }
                 Next::LookUp(number) => {
                     entrance = self.find(account.as_ref(), number.expose()).await?;
@@ -195,7 +209,17 @@ impl Inner {
                 }
                 Next::Refuse(refusal) => return Err(refusal.into()),
                 Next::Admit(role) => {
-                    let Some(entrance) = entrance else { return Err(Refusal::UnknownNumber.into()) };
+                    let Some(known) = entrance else { return Err(Refusal::UnknownNumber.into()) };
+                    // The document may have been changed or deleted while he was asked.
+                    let Some(fresh) = self.again(&known).await? else {
+                        return Err(Refusal::UnknownNumber.into());
+                    };
+                    if fresh.pins != known.pins {
+                        next = dialogue.begin_at(fresh.pins.clone());
+                        entrance = Some(fresh);
+                        continue;
+                    }
+                    let entrance = fresh;
                     wanted.note(&entrance, role);
                     if let Some(sound) =
                         self.prompts.sounds(&dialogue.take_greeting(), wanted.language.as_deref())

@@ -37,6 +37,8 @@ pub(super) struct Entrance {
     pub(super) account: AccountId,
     /// The document's id, and the name of the conference on the switch.
     pub(super) conference_id: String,
+    /// For whom the number is that was dialled.
+    pub(super) number: NumberRole,
     /// What opens it.
     pub(super) pins: Pins,
     /// How members join.
@@ -77,6 +79,7 @@ impl Entrance {
         Self {
             account: document.account_id.clone(),
             conference_id: document.id.clone(),
+            number,
             pins: Pins {
                 whom: match number {
                     NumberRole::Conference => For::Everybody,

@@ -17,6 +17,8 @@ pub struct Figures {
     pub hung_up: AtomicU64,
     /// Those with which the switch did not do what it was asked.
     pub stuck: AtomicU64,
+    /// Those that somebody has sent elsewhere in the middle.
+    pub taken_away: AtomicU64,
     /// Those that another daemon has taken.
     pub of_others: AtomicU64,
     /// Wrong PINs.

@@ -69,6 +69,8 @@ impl Joining<'_> {
     pub(super) fn transfer(&self, call: &str) -> Result<String, Refused> {
         let (room, account) = (RoomName::new(&self.entrance.conference_id)?, &self.entrance.account);
         let mut steps = vec![
+            // What he has typed beyond the PIN would be keys in the conference, `#` to hang up among them.
+            "flush_dtmf:".to_owned(),
             format!("unset:{DIGITS}"),
             format!("set:{MARK}=joined"),
             format!("set:confvar_account_id={account}"),
@@ -126,7 +128,7 @@ mod tests {
         let entrance = entrance(json!({"caller_controls": "mine", "profile": "wide"}));
         assert_eq!(
             joining(&entrance, Role::Member).transfer("c1").unwrap(),
-            "uuid_transfer c1 'unset:convened_digits,set:convened_callin=joined,set:confvar_account_id=acme,\
+            "uuid_transfer c1 'flush_dtmf:,unset:convened_digits,set:convened_callin=joined,set:confvar_account_id=acme,\
              set:account_id=acme,set:presence_data_cols=account_id,set:conference_controls=mine,\
              conference:5edbfdd3b825314a71b0a05957392edb@wide+flags{mute}' inline"
         );

@@ -4,18 +4,23 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::mpsc;
-use tokio::time::{Instant, timeout_at};
+use tokio::time::{Instant, timeout, timeout_at};
 
 use super::dialogue::Question;
 use crate::actions::words::Sound;
-use crate::model::{CallNews, Typed};
+use crate::model::{CallNews, ParkedCall, Typed};
 use crate::node::{CommandError, DIGITS, Node};
+
+/// Events leave the switch in steps of 20 ms (mod_event_socket.c, `listener_run`).
+const TOLD_WITHIN: Duration = Duration::from_millis(60);
 
 /// Why nothing more can be done with a call.
 #[derive(Debug)]
 pub(super) enum Gone {
     /// The caller has hung up, or somebody has done it for him.
     HungUp,
+    /// Somebody has sent the call elsewhere: it is not ours any more.
+    Taken,
     /// The switch has refused, or not done in time, what it was asked.
     Stuck(String),
 }
@@ -43,6 +48,8 @@ pub(super) struct Line {
     pub(super) call_id: Arc<str>,
     news: mpsc::Receiver<CallNews>,
     patience: Patience,
+    /// The number and the context that it was parked at.
+    parked_at: (Box<str>, Box<str>),
     /// Ids of applications: those of an earlier daemon are others.
     ids: u128,
 }
@@ -50,11 +57,12 @@ pub(super) struct Line {
 impl Line {
     pub(super) fn new(
         node: Node,
-        call_id: Arc<str>,
+        call: &ParkedCall,
         news: mpsc::Receiver<CallNews>,
         patience: Patience,
     ) -> Self {
-        Self { node, call_id, news, patience, ids: rand::random() }
+        let parked_at = (call.number.clone(), call.context.clone());
+        Self { node, call_id: call.call_id.clone(), news, patience, parked_at, ids: rand::random() }
     }
 
     /// Executes an application to its end; gives the digits that it has read.
@@ -74,7 +82,10 @@ impl Line {
         }
         loop {
             match timeout_at(deadline, self.news.recv()).await {
-                Ok(Some(CallNews::Executed { id: ended, digits, .. })) if *ended == *id => return Ok(digits),
+                Ok(Some(CallNews::Executed { id: ended, digits, now_at, .. })) if *ended == *id => {
+                    return if now_at == self.parked_at { Ok(digits) } else { Err(Gone::Taken) };
+                }
+                Ok(Some(CallNews::Unparked { .. })) => return Err(Gone::Taken),
                 Ok(Some(CallNews::HungUp { .. }) | None) => return Err(Gone::HungUp),
                 // Another's end, or the call is told of as parked once more.
                 Ok(Some(_)) => {}
@@ -113,7 +124,21 @@ impl Line {
             digit.as_millis()
         );
         let within = longest + answer + digit * (most + 1);
-        self.execute("play_and_get_digits", &argument, within).await
+        let typed = self.execute("play_and_get_digits", &argument, within).await?;
+        if typed.is_none() {
+            self.stays().await?;
+        }
+        Ok(typed)
+    }
+
+    /// A question that ends without digits may have been broken off because somebody takes the call: that is told a
+    /// moment later.
+    async fn stays(&mut self) -> Result<(), Gone> {
+        match timeout(TOLD_WITHIN, self.news.recv()).await {
+            Ok(Some(CallNews::Unparked { .. })) => Err(Gone::Taken),
+            Ok(Some(CallNews::HungUp { .. }) | None) => Err(Gone::HungUp),
+            Ok(Some(_)) | Err(_) => Ok(()),
+        }
     }
 
     /// Records what the caller says, until he is silent or types `#`.
@@ -136,9 +161,9 @@ impl Line {
         }
     }
 
-    /// Sets a variable of the channel.
+    /// Sets a variable of the channel; without a value it is taken away.
     pub(super) async fn set(&self, name: &str, value: &str) -> Result<(), Gone> {
-        self.api(&format!("uuid_setvar {} {name} {value}", self.call_id)).await
+        self.api(format!("uuid_setvar {} {name} {value}", self.call_id).trim_end()).await
     }
 
     /// Ends the call, or finds it gone; whether the switch has said so.

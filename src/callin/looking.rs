@@ -5,7 +5,7 @@ use super::attend::End;
 use super::dialogue::Refusal;
 use super::entrance::Entrance;
 use crate::auth::AccountId;
-use crate::documents::{Document, NumberRole};
+use crate::documents::{Document, DocumentError, NumberRole};
 use crate::model::ParkedCall;
 use crate::store::StoreError;
 
@@ -32,6 +32,18 @@ impl Inner {
             End::Refused(Refusal::Unavailable)
         })?;
         Ok(found.map(|(document, role)| Entrance::of(&document, role)))
+    }
+
+    /// The same entrance as its document says now; `None` if there is none any more.
+    pub(super) async fn again(&self, entrance: &Entrance) -> Result<Option<Entrance>, End> {
+        match self.parts.documents.get(&entrance.account, &entrance.conference_id).await {
+            Ok(document) => Ok(Some(Entrance::of(&document, entrance.number))),
+            Err(DocumentError::NotFound { .. }) => Ok(None),
+            Err(error) => {
+                tracing::warn!(conference = entrance.conference_id, "its document cannot be read: {error}");
+                Err(End::Refused(Refusal::Unavailable))
+            }
+        }
     }
 
     async fn look_up(

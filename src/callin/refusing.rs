@@ -9,7 +9,7 @@ use super::prompts::Prompt;
 use super::{Counted, Inner};
 use crate::auth::AccountId;
 use crate::model::{Moment, Notice, NoticeKind, ParkedCall};
-use crate::node::MARK;
+use crate::node::{DIGITS, MARK};
 
 impl Inner {
     /// Tells everybody who listens.
@@ -56,7 +56,7 @@ impl Inner {
             };
             match told.await {
                 Ok(()) => {}
-                Err(Gone::HungUp) => return,
+                Err(Gone::HungUp | Gone::Taken) => return,
                 Err(Gone::Stuck(why)) => {
                     tracing::warn!(
                         node = &**line.node.name(),
@@ -66,10 +66,10 @@ impl Inner {
                 }
             }
         }
-        if self.config.shared {
-            // Whoever claims it next sees that it is over; if that cannot be said, the call is gone.
-            let _ = line.set(MARK, "over").await;
-        }
+        // No PIN stays on the channel for its records, and whoever claims the call sees that it is over. If that cannot
+        // be said, the call is gone.
+        let _ = line.set(DIGITS, "").await;
+        let _ = line.set(MARK, "over").await;
         line.hang_up(cause).await;
     }
 }

@@ -9,12 +9,26 @@ use serde_json::{Map, Value};
 
 use super::document::numbers_of;
 use super::field_errors::{FieldError, FieldErrors};
+use crate::actions::words::Sound;
 
 /// Adds what is wrong. Fields of the wrong type are passed over: the schema has told of them.
 pub(super) fn check(body: &Map<String, Value>, errors: &mut FieldErrors) {
     pins_open_one_role(body, errors);
     numbers_stand_once(body, errors);
     a_count_is_whole(body, errors);
+    tones_end(body, errors);
+}
+
+/// A tone that FreeSWITCH would play for ever, or that is none. Whether a file may be played says the configuration,
+/// when somebody joins.
+fn tones_end(body: &Map<String, Value>, errors: &mut FieldErrors) {
+    for key in ["play_entry_tone", "play_exit_tone"] {
+        if let Some(value @ Value::String(text)) = body.get(key)
+            && let Err(refused) = Sound::check_tone(text)
+        {
+            errors.add(key, "pattern", FieldError::new(refused.to_string()).value(value));
+        }
+    }
 }
 
 /// The validator reckons in doubles, in which 1.99999999999999999999 is 2.

@@ -40,6 +40,13 @@ pub enum CallNews {
         id: Box<str>,
         /// What was typed, if it asked for digits and got some.
         digits: Option<Typed>,
+        /// Number and context that the call has now: others if somebody has sent it elsewhere.
+        now_at: (Box<str>, Box<str>),
+    },
+    /// It waits no more and goes on elsewhere.
+    Unparked {
+        /// The call.
+        call_id: Arc<str>,
     },
     /// It is gone.
     HungUp {
@@ -55,6 +62,7 @@ impl CallNews {
         match self {
             Self::Parked(ParkedCall { call_id, .. })
             | Self::Executed { call_id, .. }
+            | Self::Unparked { call_id }
             | Self::HungUp { call_id } => call_id,
         }
     }

@@ -59,9 +59,10 @@ enum Header {
     ReadResult,
     Conference,
     MemberId,
+    Application,
 }
 
-const COUNT: usize = Header::MemberId as usize + 1;
+const COUNT: usize = Header::Application as usize + 1;
 
 /// In the order of [`Header`]. Names of variables from SIP headers keep the header's spelling (sofia_parse.c).
 const NAMES: [&str; COUNT] = [
@@ -81,6 +82,7 @@ const NAMES: [&str; COUNT] = [
     "variable_read_result",
     "variable_conference_name",
     "variable_conference_member_id",
+    "Application",
 ];
 
 /// The values of those headers.
@@ -121,11 +123,16 @@ impl CallTranslator {
             {
                 Some(CallNews::HungUp { call_id })
             }
+            b"CHANNEL_EXECUTE_COMPLETE" if text(Header::Application).is_some_and(|name| name == "park") => {
+                Some(CallNews::Unparked { call_id })
+            }
             b"CHANNEL_EXECUTE_COMPLETE" => {
                 let digits = text(Header::Digits)
                     .filter(|_| text(Header::ReadResult).is_some_and(|result| result == "success"));
                 let digits = digits.map(|digits| Typed::new(&digits));
-                Some(CallNews::Executed { call_id, id: text(Header::ApplicationId)?.into(), digits })
+                let boxed = |header| text(header).unwrap_or_default().into();
+                let now_at = (boxed(Header::Number), boxed(Header::Context));
+                Some(CallNews::Executed { call_id, id: text(Header::ApplicationId)?.into(), digits, now_at })
             }
             b"CHANNEL_HANGUP_COMPLETE" => Some(CallNews::HungUp { call_id }),
             _ => None,

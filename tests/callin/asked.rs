@@ -207,6 +207,37 @@ async fn who_guesses_is_locked_out_also_from_the_right_pin() {
 }
 
 #[tokio::test]
+async fn who_is_asked_already_when_it_is_locked_has_no_guess_left_either() {
+    let mut door = Door::with(1, |config| config.callin.max_wrong_pins = 1).await;
+    let id = door.conference(json!({"member": {"pins": ["1234"]}})).await;
+    let (ann, ben) = (door.call("Ann"), door.dial(caller("Ben").variable("unused", "x")));
+    soon("a question", door.switch().until_asked(&ben, 1)).await;
+    door.types(&ann, 1, "0#").await;
+    assert_eq!(door.rejected().await.0, "locked_out");
+    door.switch().press(&ben, "1234#").unwrap();
+    assert_eq!(door.rejected().await.0, "locked_out", "although it is the right one");
+    door.people(&id, 0).await;
+}
+
+#[tokio::test]
+async fn a_pin_that_was_changed_while_he_is_asked_opens_nothing_any_more() {
+    let mut door = Door::open().await;
+    let id = door.conference(json!({"member": {"pins": ["1234"]}})).await;
+    let ann = door.call("Ann");
+    soon("a question", door.switch().until_asked(&ann, 1)).await;
+    door.owner.patch(&format!("conferences/{id}"), json!({"member": {"pins": ["5678"]}})).await.ok();
+    door.switch().press(&ann, "1234#").unwrap();
+    door.types(&ann, 2, "5678#").await;
+    door.people(&id, 1).await;
+    let ben = door.call("Ben");
+    soon("a question", door.switch().until_asked(&ben, 1)).await;
+    door.owner.delete(&format!("conferences/{id}")).await.ok();
+    door.switch().press(&ben, "5678#").unwrap();
+    assert_eq!(door.rejected().await.0, "unknown_number");
+    door.gone(&ben).await;
+}
+
+#[tokio::test]
 async fn a_banned_caller_is_let_in_nowhere() {
     let mut door = Door::with(1, |config| config.callin.banned = vec!["15551230000".into()]).await;
     door.conference(json!({})).await;

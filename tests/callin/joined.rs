@@ -127,7 +127,7 @@ async fn the_line_in_has_account_role_profile_and_keys() {
     assert_eq!(
         transferred(&door, &ann),
         format!(
-            "'unset:convened_digits,set:convened_callin=joined,set:confvar_account_id={ACCOUNT},\
+            "'flush_dtmf:,unset:convened_digits,set:convened_callin=joined,set:confvar_account_id={ACCOUNT},\
              set:account_id={ACCOUNT},set:presence_data_cols=account_id,set:conference_controls=mine,\
              conference:{id}@verbose+flags{{mute|deaf}}' inline"
         )

@@ -73,6 +73,36 @@ fn says_name(door: &Door, call: &str) -> bool {
 }
 
 #[tokio::test]
+async fn a_call_that_somebody_sends_elsewhere_is_left_alone() {
+    let door = Door::open().await;
+    door.conference(json!({"member": {"pins": ["1234"]}})).await;
+    let taken = || door.callin().figures().taken_away.load(Ordering::Relaxed);
+    for (round, where_to) in
+        ["'sleep:3600000' inline", "'conference:elsewhere@default' inline"].into_iter().enumerate()
+    {
+        let ann = door.call("Ann");
+        soon("a question", door.switch().until_asked(&ann, 1)).await;
+        door.switch().api(&format!("uuid_transfer {ann} {where_to}"));
+        soon("that it is noticed", async {
+            while taken() == round as u64 {
+                look_again().await;
+            }
+        })
+        .await;
+        door.quiet().await;
+        assert!(door.switch().world(|world, _| world.has_call(&ann)));
+        let ours = door.switch().commands();
+        assert!(
+            ours.iter().all(|seen| !seen.text.contains(&format!("uuid_kill {ann}"))),
+            "nobody hangs it up"
+        );
+        let asked =
+            ours.iter().filter(|seen| seen.text.contains(&ann) && seen.text.contains("play_and_get_digits"));
+        assert_eq!(asked.count(), 1, "and nobody asks there");
+    }
+}
+
+#[tokio::test]
 async fn half_a_pin_before_a_hang_up_is_no_guess() {
     let door = Door::open().await;
     door.conference(json!({"member": {"pins": ["1234"]}})).await;

@@ -39,8 +39,12 @@ async fn a_member_waits_with_music_and_is_free_when_a_moderator_comes() {
     let stopped = |seen: &convened::sim::switch::Seen| seen.text.contains(&format!("conference {id} stop "));
     soon("the end of the music", door.switch().until_command(stopped)).await;
     // The next one need not wait, and nobody does again when the moderator goes.
-    door.call("Ben");
+    let ben = door.call("Ben");
     door.person(&id, "Ben", is_free).await;
+    let commands = door.switch().commands();
+    let sent =
+        commands.iter().find(|seen| seen.text.contains(&format!("uuid_transfer {ben} "))).expect("sent in");
+    assert!(!sent.text.contains("+flags"), "he is heard from the first moment on: {}", sent.text);
     door.switch().hang_up(&moderator).unwrap();
     door.people(&id, 2).await;
     door.house.told().await;

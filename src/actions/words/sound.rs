@@ -10,8 +10,14 @@ use super::{LONGEST_PATH, Media, Places, Refused, check, shown};
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Sound(String);
 
-/// Schemes that read nothing from a disk or a network (mod_tone_stream).
+/// What mod_tone_stream plays.
 const TONES: [&str; 2] = ["tone_stream://", "silence_stream://"];
+/// The longest tone, and pause behind it, of a document, in milliseconds: FreeSWITCH makes all of it at once, in memory.
+const LONGEST_TONE_MS: u32 = 10_000;
+/// So many of them in a row.
+const MOST_TONES: usize = 16;
+/// So often again.
+const MOST_LOOPS: u32 = 20;
 
 impl Sound {
     /// Text of letters, digits and what stands in paths, URLs and tones: no blank, no quote, no `$`, no `!`, which
@@ -38,13 +44,26 @@ impl Sound {
     /// # Errors
     /// [`Refused`] says why not.
     pub fn of_document(text: &str, places: &Places) -> Result<Self, Refused> {
-        if TONES.iter().any(|scheme| text.starts_with(scheme)) {
-            return Self::new(text);
+        Self::check_tone(text)?;
+        match text.strip_prefix('%') {
+            Some(_) => Self::new(&format!("tone_stream://{text}")),
+            None if TONES.iter().any(|scheme| text.starts_with(scheme)) => Self::new(text),
+            None => Media::new(text, places).map(|media| Self(media.to_string())),
         }
-        if text.starts_with('%') {
-            return Self::new(&format!("tone_stream://{text}"));
+    }
+
+    /// Whether what looks like a tone is one; everything else passes.
+    ///
+    /// # Errors
+    /// [`Refused::NotATone`].
+    pub fn check_tone(text: &str) -> Result<(), Refused> {
+        if let Some(millis) = text.strip_prefix("silence_stream://") {
+            return number(millis, LONGEST_TONE_MS);
         }
-        Media::new(text, places).map(|media| Self(media.to_string()))
+        match text.strip_prefix("tone_stream://").or(text.starts_with('%').then_some(text)) {
+            Some(tones) => check_tones(tones),
+            None => Ok(()),
+        }
     }
 
     /// One after the other, as one sound (mod_dptools.c, `file_string_file_open`).
@@ -58,6 +77,43 @@ impl Sound {
                 Some(Self(format!("file_string://{}", many.join("!"))))
             }
         }
+    }
+}
+
+/// `tones = tone *(";" tone) [";loops=" number]`, `tone = "%(" on "," off 1*4("," frequency) ")"`: of what mod_tone_stream
+/// reads the part that makes sound and nothing else. It would open any file (`path=`), or make hours of sound.
+fn check_tones(text: &str) -> Result<(), Refused> {
+    let (tones, loops) = match text.split_once(";loops=") {
+        Some((tones, loops)) => (tones, Some(loops)),
+        None => (text, None),
+    };
+    if let Some(loops) = loops {
+        number(loops, MOST_LOOPS)?;
+    }
+    let tones: Vec<_> = tones.split(';').collect();
+    if tones.len() > MOST_TONES {
+        return Err(Refused::NotATone);
+    }
+    for tone in tones {
+        let inner =
+            tone.strip_prefix("%(").and_then(|rest| rest.strip_suffix(')')).ok_or(Refused::NotATone)?;
+        let parts: Vec<_> = inner.split(',').collect();
+        // FreeSWITCH's own default tone has six frequencies one after the other.
+        if !(3..=10).contains(&parts.len()) {
+            return Err(Refused::NotATone);
+        }
+        for (at, part) in parts.into_iter().enumerate() {
+            number(part, if at < 2 { LONGEST_TONE_MS } else { 20_000 })?;
+        }
+    }
+    Ok(())
+}
+
+fn number(text: &str, most: u32) -> Result<(), Refused> {
+    let digits = !text.is_empty() && text.len() <= 6 && text.bytes().all(|byte| byte.is_ascii_digit());
+    match text.parse::<u32>() {
+        Ok(number) if digits && number <= most => Ok(()),
+        _ => Err(Refused::NotATone),
     }
 }
 
@@ -98,8 +154,45 @@ mod tests {
         assert_eq!(of("%(200,0,500)").unwrap(), "tone_stream://%(200,0,500)");
         assert_eq!(of("tone_stream://%(1,2,3)").unwrap(), "tone_stream://%(1,2,3)");
         assert_eq!(of("https://media.example.com/a.mp3").unwrap(), "https://media.example.com/a.mp3");
+        assert_eq!(of("silence_stream://1000").unwrap(), "silence_stream://1000");
+        let vanilla = "%(500,0,300,200,100,50,25)";
+        assert_eq!(of(vanilla).unwrap(), format!("tone_stream://{vanilla}"));
+        assert_eq!(
+            of("%(200,100,440);%(400,0,880);loops=3").unwrap(),
+            "tone_stream://%(200,100,440);%(400,0,880);loops=3"
+        );
         assert_eq!(of("http://example.com/a.mp3"), Err(Refused::NotConfigured));
         assert_eq!(of("/etc/passwd"), Err(Refused::NotConfigured));
+    }
+
+    #[test]
+    fn a_tone_of_a_document_opens_no_file_and_ends() {
+        for text in [
+            "tone_stream://path=/dev/zero",
+            "tone_stream://%(200,0,500);path=/etc/passwd",
+            "%(60000000,0,440)",
+            "%(10001,0,440)",
+            "%(200,10001,440)",
+            "%(200,0,440);loops=-1",
+            "%(200,0,440);loops=21",
+            "%(200,0,440);loops=2;loops=3",
+            "%(200,0)",
+            "%(200)",
+            "%()",
+            "%",
+            "tone_stream://",
+            "tone_stream://L=100000;%(200,0,440)",
+            "%(200,0,440),%(200,0,440)",
+            "%(200,0,-440)",
+            "%(2e3,0,440)",
+            "silence_stream://-1",
+            "silence_stream://99999999",
+            "silence_stream://0,1400",
+        ] {
+            assert_eq!(Sound::of_document(text, &places()), Err(Refused::NotATone), "{text}");
+        }
+        let many = vec!["%(1,0,1)"; MOST_TONES + 1].join(";");
+        assert_eq!(Sound::of_document(&many, &places()), Err(Refused::NotATone));
     }
 
     #[test]
