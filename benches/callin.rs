@@ -85,7 +85,10 @@ fn round(switches: &Runtime, ours: &Runtime, by_daemon: bool) -> Round {
     let steps = Steps::default();
     let sink = steps.clone();
     switch.witness(move |event| {
-        let step = matches!(&*event.name, "CHANNEL_PARK" | "CHANNEL_EXECUTE_COMPLETE")
+        // What the transfer executes on the way is the switch's own.
+        let application = event.get("Application");
+        let step = event.name == "CHANNEL_PARK"
+            || matches!(application.as_deref(), Some("answer" | "playback"))
             || event.action().as_deref() == Some("add-member");
         if let Some(call) = event.get("Unique-ID").filter(|_| step) {
             let mut steps = sink.lock().unwrap();
