@@ -53,5 +53,7 @@ mod support;
 mod throttle;
 #[path = "rest/tokens.rs"]
 mod tokens;
+#[path = "rest/two_nodes.rs"]
+mod two_nodes;
 #[path = "rest/websocket.rs"]
 mod websocket;

@@ -161,6 +161,7 @@ impl Process {
     }
 
     /// Types a line, for a program whose standard input is piped.
+    #[allow(dead_code, reason = "each test binary uses a part")]
     pub(crate) fn type_line(&mut self, line: &str) {
         let stdin = self.running.0.stdin.as_mut().expect("piped");
         writeln!(stdin, "{line}").expect("it listens");
