@@ -30,6 +30,8 @@ mod lists;
 mod once;
 #[path = "rest/outages.rs"]
 mod outages;
+#[path = "rest/owners.rs"]
+mod owners;
 #[path = "rest/picture.rs"]
 mod picture;
 #[path = "rest/playing.rs"]

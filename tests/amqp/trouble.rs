@@ -10,7 +10,7 @@ use crate::rabbitmq::{Rabbit, url};
 use crate::wire::Wire;
 
 /// Until somebody has tried so often to connect.
-async fn tried(wire: &Wire, often: usize) {
+pub(crate) async fn tried(wire: &Wire, often: usize) {
     let tried = async {
         while wire.attempts() < often {
             look_again().await;
