@@ -69,8 +69,9 @@ use tickets::Tickets;
 /// News of a call that wait for its dialogue; each application tells one, so more would be none of ours.
 const NEWS: usize = 64;
 
-/// How many seconds after each look for calls that has failed it is looked again.
-const LOOKS: [u64; 5] = [2, 4, 8, 16, 0];
+/// After how many seconds each it is looked for calls: more than once, because FreeSWITCH's list of channels is a
+/// database that lags behind (switch_core_sqldb.c).
+const LOOKS: [u64; 4] = [0, 1, 4, 15];
 
 /// What it works with.
 pub struct Parts {
@@ -258,17 +259,11 @@ impl CallIn {
             let stop = callin.0.stop.clone();
             let looking = async {
                 for wait in LOOKS {
-                    node.commands_connected().await;
-                    match callin.look(&node).await {
-                        Ok(()) => return,
-                        Err(error) => {
-                            tracing::warn!(
-                                node = &**node.name(),
-                                "it is not known which calls wait: {error}"
-                            );
-                        }
-                    }
                     tokio::time::sleep(Duration::from_secs(wait)).await;
+                    node.commands_connected().await;
+                    if let Err(error) = callin.look(&node).await {
+                        tracing::warn!(node = &**node.name(), "it is not known which calls wait: {error}");
+                    }
                 }
             };
             stop.run_until_cancelled(looking).await;
@@ -280,8 +275,11 @@ impl CallIn {
         let known: HashSet<Arc<str>> = self.of(node.name());
         let channels = node.channels().await?;
         let there: HashSet<&str> = channels.iter().map(|channel| channel.uuid.as_str()).collect();
-        for gone in known.iter().filter(|call| !there.contains(&***call)) {
-            self.tell(node, CallNews::HungUp { call_id: gone.clone() });
+        for call in known.iter().filter(|call| !there.contains(&***call)) {
+            // The list is a database that lags behind: one that has just come may not be in it.
+            if node.call(call).await?.is_none() {
+                self.tell(node, CallNews::HungUp { call_id: call.clone() });
+            }
         }
         let mut taken = 0;
         for channel in channels.iter().filter(|channel| !known.contains(channel.uuid.as_str())) {

@@ -35,7 +35,7 @@ pub use callin::{Callin, Prompts};
 pub use dial::Dial;
 pub use environment::Environment;
 pub use error::{ConfigError, Problem};
-pub use events::Events;
+pub use events::{Events, Way};
 pub use network::{InvalidNetwork, Network};
 pub use node::Node;
 pub use password::PasswordError;
@@ -154,7 +154,8 @@ impl Config {
     /// that the working directory does not matter.
     fn resolve_paths(&mut self, directory: &Path) {
         let files = self.node.iter_mut().map(|node| &mut node.password_file);
-        for path in files.chain([&mut self.database.password_file]).flatten() {
+        let others = [&mut self.database.password_file, &mut self.amqp.password_file];
+        for path in files.chain(others).flatten() {
             *path = directory.join(&*path);
         }
     }

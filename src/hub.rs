@@ -29,7 +29,7 @@ use crate::registry::{Change, Publish};
 pub use binding::{Binding, NoBinding, routing_key, word};
 use feed::FeedIn;
 pub use feed::{Fed, Feed};
-pub use sorter::{Sorter, Whose};
+pub use sorter::{Owner, Sorter, Whose};
 pub use stream::{Gap, Stream};
 pub use streams::Streams;
 pub use told::{News, Origin, Told};

@@ -11,6 +11,8 @@ mod listener;
 mod log;
 #[path = "amqp/outages.rs"]
 mod outages;
+#[path = "amqp/pauses.rs"]
+mod pauses;
 #[path = "support/rabbitmq.rs"]
 mod rabbitmq;
 #[path = "amqp/stories.rs"]

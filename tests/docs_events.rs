@@ -2,6 +2,8 @@
 
 #[path = "support/rest.rs"]
 mod client;
+#[path = "docs_events/examples.rs"]
+mod examples;
 #[path = "rest/house.rs"]
 #[allow(dead_code, reason = "a part is used")]
 mod house;
@@ -11,7 +13,6 @@ mod process;
 
 use std::collections::BTreeSet;
 use std::path::Path;
-use std::process::{Command, Stdio};
 
 use convened::auth::CredentialKind;
 use convened::hub::EVENTS;
@@ -25,7 +26,6 @@ use tokio_tungstenite::{WebSocketStream, client_async};
 
 use client::PATIENCE;
 use house::{ACCOUNT, ALL, House};
-use process::{Process, names};
 
 fn read(path: &str) -> String {
     std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(path)).unwrap()
@@ -304,45 +304,4 @@ async fn what_the_page_shows_is_taken_and_sent() {
             assert_eq!(real.get(key).map(kind), Some(kind(value)), "{key} of {real}");
         }
     }
-}
-
-#[tokio::test]
-async fn the_examples_run_on_a_bare_machine() {
-    let folder = tempfile::tempdir().unwrap();
-    let temporary = folder.path().to_string_lossy().into_owned();
-    let demo = Process::start(&["demo", "--listen", "127.0.0.1:0"], &[("TMPDIR", &temporary)]);
-    let demo_says = &demo;
-    let said = |start: &'static str| async move {
-        let line = demo_says.out.until(|line| line.trim_start().starts_with(start)).await;
-        line.split_whitespace().nth(1).expect("a word").to_owned()
-    };
-    let address = said("API ").await.replace("http://", "").replace("/v2", "");
-    let (account, token) = (said("account ").await, said("token ").await);
-    let line = demo.out.until(|line| line.trim_end().ends_with("/participants")).await;
-    let conference = line.trim_end().split('/').nth_back(1).expect("a conference").to_owned();
-    let page = read("docs/events.md");
-    let run = |program: &str, code: &str| {
-        let mut command = Command::new(program);
-        command.args(["-c", code]).stdin(Stdio::null());
-        command.env("H", &address).env("A", &account).env("T", &token).env("C", &conference);
-        command.env("no_proxy", "127.0.0.1");
-        Process::of(command)
-    };
-    let curl = &blocks(&page, "sh")[0];
-    let curl = run("sh", &format!("exec {curl}"));
-    curl.out.until(|line| line == "event: snapshot").await;
-    let talks = |line: &str| line.starts_with("event: st") || line.starts_with("event: floor");
-    curl.out.until(talks).await;
-    let python = run("python3", &blocks(&page, "python")[0]);
-    python.out.until(|line| line.starts_with("snapshot ") && line.contains(&conference)).await;
-    python.out.until(|line| line.split(' ').next().is_some_and(|event| EVENTS.contains(&event))).await;
-    drop((curl, python));
-    // What needs more than that is at least a program.
-    let check = "import ast, sys; ast.parse(sys.argv[1])";
-    let mut other = Command::new("python3");
-    other.args(["-c", check, &blocks(&page, "python")[1]]);
-    assert!(process::output(other).await.status.success());
-    demo.signal("INT").await;
-    demo.ended().await;
-    assert_eq!(names(folder.path()), [""; 0]);
 }

@@ -82,7 +82,7 @@ fn root() -> &'static Path {
 
 /// The interpreter of the environment with the clients.
 fn python() -> PathBuf {
-    let python = root().join("target/kazoo-clients/bin/python");
+    let python = root().join("target/clients/bin/python");
     assert!(python.exists(), "{} is missing: `sh tests/run.sh` makes it", python.display());
     python
 }

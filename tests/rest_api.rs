@@ -30,6 +30,8 @@ mod lists;
 mod once;
 #[path = "rest/outages.rs"]
 mod outages;
+#[path = "rest/owners.rs"]
+mod owners;
 #[path = "rest/picture.rs"]
 mod picture;
 #[path = "rest/playing.rs"]
@@ -53,5 +55,7 @@ mod support;
 mod throttle;
 #[path = "rest/tokens.rs"]
 mod tokens;
+#[path = "rest/two_nodes.rs"]
+mod two_nodes;
 #[path = "rest/websocket.rs"]
 mod websocket;

@@ -61,9 +61,9 @@ impl Reader {
                 true
             }
             Err(_) => {
-                let end = self.streams.all().end();
-                self.queue.lost(end.saturating_sub(self.place));
-                self.place = end;
+                let kept = self.streams.all().begin();
+                self.queue.lost(kept.saturating_sub(self.place));
+                self.place = kept;
                 true
             }
         }
@@ -80,5 +80,69 @@ impl Reader {
             return None;
         }
         Some(Message { routing_key: routing_key.into(), told })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use futures_util::FutureExt;
+    use futures_util::future::BoxFuture;
+
+    use super::*;
+    use crate::hub::{Hub, Origin, Owner, Sorter, Whose};
+    use crate::model::{DialProgress, Notice, NoticeKind};
+    use crate::registry::Conference;
+
+    struct Nobodys;
+
+    impl Whose for Nobodys {
+        fn owner_of(&self, _: Arc<Conference>) -> BoxFuture<'static, Owner> {
+            async { Owner { account: None, is_certain: true } }.boxed()
+        }
+    }
+
+    fn notice(number: u64) -> Notice {
+        let text = |text: &str| -> Arc<str> { text.into() };
+        let (id, endpoint) = (text(&number.to_string()), text("1"));
+        let kind = NoticeKind::Dial { id, endpoint, progress: DialProgress::Ringing };
+        let (account, conference_id, call_id, node) = (text("a"), text("c"), text("u"), text("n"));
+        Notice { kind, account, conference_id, call_id, node, at_unix_ms: number }
+    }
+
+    #[tokio::test]
+    async fn what_came_faster_than_it_is_read_is_counted_and_what_is_still_kept_is_read() {
+        let (hub, streams) = (Hub::default(), Arc::new(Streams::new(Origin { daemon: "d".into() })));
+        let queue = Arc::new(Queue::new(100_000));
+        let mut reader = Reader::new(streams.clone(), queue.clone(), None);
+        let sorter = Sorter::new(streams.clone(), Arc::new(Nobodys));
+        let feed = hub.feed().expect("nobody else");
+        let sorting = tokio::spawn(sorter.run(feed, hub.listen_to_notices(), CancellationToken::new()));
+        let told = async |numbers: std::ops::Range<u64>| {
+            let end = numbers.end;
+            numbers.for_each(|number| hub.notify(notice(number)));
+            while streams.all().end() < end {
+                tokio::task::yield_now().await;
+            }
+        };
+        told(0..10).await;
+        assert!(reader.read() && !reader.read());
+        for thousand in 0..66 {
+            told(10 + thousand * 1_000..1_010 + thousand * 1_000).await;
+        }
+        while reader.read() {}
+        let lost = 66_000 - 65_536;
+        let figures = queue.figures();
+        assert_eq!((figures.dropped, figures.waiting), (lost, 10 + 65_536));
+        told(66_010..66_011).await;
+        assert!(reader.read());
+        assert_eq!(queue.figures().waiting, figures.waiting + 1);
+        // In order, from behind what was lost.
+        let numbers =
+            std::iter::from_fn(|| queue.take(usize::MAX)).map(|(_, message)| match &message.told.news {
+                crate::hub::News::Notice(notice) => notice.at_unix_ms,
+                crate::hub::News::Change(_) => panic!("a change"),
+            });
+        assert!(numbers.eq((0..10).chain(10 + lost..66_011)));
+        sorting.abort();
     }
 }

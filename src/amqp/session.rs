@@ -164,8 +164,9 @@ async fn broken(events: &mut Events) -> Error {
         match events.next().await {
             Some(Event::Error(error)) => return error,
             Some(Event::ConnectionBlocked(reason)) => {
-                tracing::warn!(reason, "the broker takes nothing for now");
+                tracing::warn!(reason, "the broker takes nothing for now, events wait for it");
             }
+            Some(Event::ConnectionUnblocked) => tracing::info!("the broker takes events again"),
             Some(_) => {}
             None => return ErrorKind::MissingHeartbeatError.into(),
         }

@@ -56,6 +56,13 @@ impl Broker {
         uri.query.heartbeat.get_or_insert(HEARTBEAT_S);
         Ok(Self { uri, shown: without_secrets(text).into() })
     }
+
+    /// The same with that password, whatever the URL says.
+    #[must_use]
+    pub fn with_password(mut self, password: &Secret) -> Self {
+        password.expose().clone_into(&mut self.uri.authority.userinfo.password);
+        self
+    }
 }
 
 impl fmt::Display for Broker {
@@ -111,5 +118,13 @@ mod tests {
         let broker = parsed("amqp://me:hunter2@mq/v?heartbeat=5").unwrap();
         assert_eq!(format!("{broker}"), "amqp://me:***@mq/v?heartbeat=***");
         assert!(!format!("{broker:?}").contains("hunter2"));
+    }
+
+    #[test]
+    fn a_password_from_elsewhere_is_taken_as_it_is() {
+        let broker = parsed("amqp://me@mq/v").unwrap().with_password(&Secret::new("p%40 ss@/"));
+        let user = &broker.uri.authority.userinfo;
+        assert_eq!((&*user.username, &*user.password), ("me", "p%40 ss@/"));
+        assert_eq!(format!("{broker} {broker:?}"), "amqp://me@mq/v amqp://me@mq/v");
     }
 }

@@ -147,6 +147,8 @@ impl Inner {
             wanted.note(&admitted.entrance, admitted.role);
             return self.enter(line, admitted).await;
         }
+        let account = self.account(call);
+        wanted.account.clone_from(&account);
         if !call.caller_number.is_empty()
             && self.config.banned.iter().any(|banned| **banned == *call.caller_number)
         {
@@ -155,8 +157,6 @@ impl Inner {
         let Some(_attended) = Counted::below(&self.attended, self.config.max_dialogues as usize) else {
             return Err(Refusal::Busy.into());
         };
-        let account = self.account(call);
-        wanted.account.clone_from(&account);
         let mut entrance = self.find(account.as_ref(), &call.number).await?;
         let mut dialogue = Dialogue::new(self.config.tries);
         let in_lobby = entrance.is_none() && self.config.lobbies.iter().any(|lobby| **lobby == *call.number);
@@ -185,7 +185,7 @@ impl Inner {
                     let is_pin = question == Question::Pin && typed.is_some();
                     match &entrance {
                         Some(entrance) if is_pin && self.is_locked_out(entrance, call) => {
-                            Next::Refuse(Refusal::LockedOut)
+                            dialogue.without_pin()
                         }
                         _ => dialogue.typed(typed.as_ref()),
                     }
@@ -233,21 +233,26 @@ impl Inner {
         }
     }
 
-    /// Begins at a door, unless too many wrong PINs came from there, or were typed for it.
+    /// Begins at a door. If too many wrong PINs came from there, or were typed for it, nobody is asked for one.
     fn at_door(&self, dialogue: &mut Dialogue, entrance: &Entrance, call: &ParkedCall) -> Next {
-        match dialogue.begin_at(entrance.pins.clone()) {
-            Next::Ask(Question::Pin, _) if self.is_locked_out(entrance, call) => {
-                Next::Refuse(Refusal::LockedOut)
-            }
-            next => next,
-        }
+        let next = dialogue.begin_at(entrance.pins.clone());
+        self.unless_locked_out(dialogue, next, entrance, call)
     }
 
     fn found(&self, dialogue: &mut Dialogue, entrance: &Entrance, call: &ParkedCall) -> Next {
-        match dialogue.found(Some(entrance.pins.clone())) {
-            Next::Ask(Question::Pin, _) if self.is_locked_out(entrance, call) => {
-                Next::Refuse(Refusal::LockedOut)
-            }
+        let next = dialogue.found(Some(entrance.pins.clone()));
+        self.unless_locked_out(dialogue, next, entrance, call)
+    }
+
+    fn unless_locked_out(
+        &self,
+        dialogue: &mut Dialogue,
+        next: Next,
+        entrance: &Entrance,
+        call: &ParkedCall,
+    ) -> Next {
+        match next {
+            Next::Ask(Question::Pin, _) if self.is_locked_out(entrance, call) => dialogue.without_pin(),
             next => next,
         }
     }

@@ -252,6 +252,17 @@ impl Dialogue {
         }
     }
 
+    /// No PIN is taken: who needs none is let in, the others are not.
+    pub(super) fn without_pin(&mut self) -> Next {
+        match self.state.clone() {
+            State::Pin(pins) => match pins.unasked() {
+                Some(role) => self.end(Next::Admit(role)),
+                None => self.end(Next::Refuse(Refusal::LockedOut)),
+            },
+            state => self.unchanged(state),
+        }
+    }
+
     /// The number that was typed leads to that, or nowhere.
     pub(super) fn found(&mut self, pins: Option<Pins>) -> Next {
         match (self.state.clone(), pins) {

@@ -1,12 +1,14 @@
 //! `[amqp]`: the broker that events are published to.
 
 use std::fmt;
+use std::path::PathBuf;
 
 use serde::Deserialize;
 
 use super::Secret;
 use super::check::{DAY_MS, Found};
 use super::events::check_names;
+use super::password::{self, PasswordError};
 use crate::amqp::Broker;
 use crate::store::url::without_secrets;
 
@@ -16,6 +18,8 @@ use crate::store::url::without_secrets;
 pub struct Amqp {
     /// `amqp://USER:PASSWORD@HOST:PORT/VHOST`; none: nothing is published.
     pub url: Option<Secret>,
+    /// A file whose only line is the password of the broker's user, in place of one in the URL.
+    pub password_file: Option<PathBuf>,
     /// The exchange; a durable topic exchange is made if there is none of that name.
     pub exchange: String,
     /// Events that wait for the broker at most; beyond them the oldest are dropped.
@@ -34,6 +38,7 @@ impl Default for Amqp {
     fn default() -> Self {
         Self {
             url: None,
+            password_file: None,
             exchange: "conference".into(),
             buffer: 100_000,
             persistent: true,
@@ -44,11 +49,32 @@ impl Default for Amqp {
     }
 }
 
+impl Amqp {
+    /// The broker, with the password in the file if there is one; `None`: nothing is published.
+    ///
+    /// # Errors
+    /// The key that is wrong, and why.
+    pub fn broker(&self) -> Result<Option<Broker>, (&'static str, String)> {
+        let Some(url) = &self.url else { return Ok(None) };
+        let broker = Broker::parse(url).map_err(|error| ("amqp.url", error.to_string()))?;
+        let password = self.read_password().map_err(|error| ("amqp.password_file", error.to_string()))?;
+        Ok(Some(match password {
+            Some(password) => broker.with_password(&password),
+            None => broker,
+        }))
+    }
+
+    fn read_password(&self) -> Result<Option<Secret>, PasswordError> {
+        self.password_file.as_deref().map(password::read).transpose()
+    }
+}
+
 /// The URL may carry a password.
 impl fmt::Debug for Amqp {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Amqp")
             .field("url", &self.url.as_ref().map(|url| without_secrets(url.expose())))
+            .field("password_file", &self.password_file)
             .field("exchange", &self.exchange)
             .field("buffer", &self.buffer)
             .field("persistent", &self.persistent)
@@ -60,8 +86,12 @@ impl fmt::Debug for Amqp {
 }
 
 pub(super) fn check(amqp: &Amqp, found: &mut Found) {
-    if let Some(Err(error)) = amqp.url.as_ref().map(Broker::parse) {
-        found.add("amqp.url", error.to_string());
+    match amqp.broker() {
+        Err((key, why)) => found.add(key, why),
+        Ok(None) if amqp.password_file.is_some() => {
+            found.add("amqp.password_file", "is for a broker, and there is no amqp.url");
+        }
+        Ok(_) => {}
     }
     // A short string of AMQP; the exchange without a name is one that nobody else can bind to.
     if !(1..=255).contains(&amqp.exchange.len()) {
@@ -95,6 +125,14 @@ mod tests {
         for (keys, named) in [
             ("url = \"http://me:hunter2@mq\"", "amqp.url: expected amqp://USER:PASSWORD@HOST:PORT/VHOST"),
             ("url = \"amqps://me:hunter2@mq\"", "amqp.url: amqps:// is not supported"),
+            (
+                "url = \"amqp://me@mq\"\npassword_file = \"/no/such/file\"",
+                "amqp.password_file: /no/such/file: cannot be read",
+            ),
+            (
+                "password_file = \"/no/such/file\"",
+                "amqp.password_file: is for a broker, and there is no amqp.url",
+            ),
             ("exchange = \"\"", "amqp.exchange: expected a name of 1 to 255 octets"),
             ("buffer = 0", "amqp.buffer: expected 1 to 10000000, found 0"),
             (

@@ -11,6 +11,10 @@ use crate::hub::EVENTS;
 pub struct Events {
     /// The names of the events that are told; none: all of them.
     pub publish_participant_event: Option<Vec<String>>,
+    /// The names of those that are told over websockets; none: those of `publish_participant_event`.
+    pub websocket_events: Option<Vec<String>>,
+    /// Likewise as server-sent events.
+    pub sse_events: Option<Vec<String>>,
     /// Channel variables whose names begin so are told as `custom_channel_vars`.
     pub channel_variable_prefixes: Vec<String>,
     /// The name of this daemon in events; none: the host's.
@@ -27,6 +31,8 @@ impl Default for Events {
     fn default() -> Self {
         Self {
             publish_participant_event: None,
+            websocket_events: None,
+            sse_events: None,
             channel_variable_prefixes: vec!["ecallmgr_".into()],
             node_name: None,
             max_bindings: 100,
@@ -36,16 +42,36 @@ impl Default for Events {
     }
 }
 
+/// How subscribers of the API are told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Way {
+    /// Over a websocket.
+    Websocket,
+    /// As server-sent events.
+    Sse,
+}
+
 impl Events {
-    /// Whether an event of that name is told.
+    /// Whether an event of that name is told that way.
     #[must_use]
-    pub fn tells(&self, event: &str) -> bool {
-        self.publish_participant_event.as_ref().is_none_or(|told| told.iter().any(|name| name == event))
+    pub fn tells(&self, way: Way, event: &str) -> bool {
+        let own = match way {
+            Way::Websocket => &self.websocket_events,
+            Way::Sse => &self.sse_events,
+        };
+        let told = own.as_ref().or(self.publish_participant_event.as_ref());
+        told.is_none_or(|told| told.iter().any(|name| name == event))
     }
 }
 
 pub(super) fn check(events: &Events, found: &mut Found) {
-    check_names("events.publish_participant_event", events.publish_participant_event.as_deref(), found);
+    for (key, names) in [
+        ("events.publish_participant_event", &events.publish_participant_event),
+        ("events.websocket_events", &events.websocket_events),
+        ("events.sse_events", &events.sse_events),
+    ] {
+        check_names(key, names.as_deref(), found);
+    }
     for (at, prefix) in events.channel_variable_prefixes.iter().enumerate() {
         if prefix.is_empty() {
             found.add(

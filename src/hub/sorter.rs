@@ -6,7 +6,8 @@
 //! ```
 //!
 //! The wall between accounts stands here: what is in an account's streams is the account's. A conference is asked
-//! about once; while the answer is on its way nobody else's changes wait for it.
+//! about once, and again only if the answer was not certain; while it is on its way nobody else's changes wait for it.
+//! Whoever turns out to be the owner later begins anew: he has not heard the beginning.
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
@@ -29,11 +30,20 @@ use crate::store::AccountId;
 
 /// Knows whose conferences are.
 pub trait Whose: Send + Sync + 'static {
-    /// Whose that conference is; `None` if it is nobody's as far as is known.
-    fn owner_of(&self, conference: Arc<Conference>) -> BoxFuture<'static, Option<AccountId>>;
+    /// Whose that conference is.
+    fn owner_of(&self, conference: Arc<Conference>) -> BoxFuture<'static, Owner>;
 }
 
-/// After so long it is asked again whose a conference is that was nobody's.
+/// Whose a conference is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Owner {
+    /// `None`: nobody's, as far as is known.
+    pub account: Option<AccountId>,
+    /// Whether that stays so as long as the conference runs.
+    pub is_certain: bool,
+}
+
+/// After so long it is asked again whose a conference is if that was not certain.
 const AGAIN_AFTER: Duration = Duration::from_secs(60);
 /// How often is looked for what is too old.
 const SWEEP_EVERY: Duration = Duration::from_secs(30);
@@ -46,9 +56,9 @@ pub struct Sorter {
     whose: Arc<dyn Whose>,
     putting: Putting,
     /// The owner, and when that was told.
-    known: HashMap<Arc<str>, (Option<AccountId>, Instant)>,
+    known: HashMap<Arc<str>, (Owner, Instant)>,
     waiting: HashMap<Arc<str>, VecDeque<Arc<Change>>>,
-    asked: FuturesUnordered<BoxFuture<'static, (Arc<str>, Option<AccountId>)>>,
+    asked: FuturesUnordered<BoxFuture<'static, (Arc<str>, Owner)>>,
 }
 
 impl Sorter {
@@ -114,18 +124,18 @@ impl Sorter {
             waiting.push_back(change);
             if waiting.len() >= WAITING {
                 let instance = waiting[0].conference.instance.clone();
-                self.answered(instance, None);
+                self.answered(instance, Owner { account: None, is_certain: false });
             }
             return;
         }
+        // A tag may have come since, or the database be back.
+        let is_tagged = || matches!(change.conference.account_tag(), AccountTag::Tagged(_));
         match self.known.get(instance) {
-            Some((Some(owner), _)) => self.tell(Some(owner.clone()), change),
-            // A tag may have come since, or the database be back.
-            Some((None, at))
-                if at.elapsed() < AGAIN_AFTER
-                    && !matches!(change.conference.account_tag(), AccountTag::Tagged(_)) =>
+            Some((owner, at))
+                if owner.is_certain
+                    || (at.elapsed() < AGAIN_AFTER && (owner.account.is_some() || !is_tagged())) =>
             {
-                self.tell(None, change);
+                self.tell(owner.account.clone(), change);
             }
             _ => self.ask(change),
         }
@@ -138,12 +148,18 @@ impl Sorter {
         self.asked.push(Box::pin(async move { (instance, owner.await) }));
     }
 
-    fn answered(&mut self, instance: Arc<str>, owner: Option<AccountId>) {
+    fn answered(&mut self, instance: Arc<str>, owner: Owner) {
         // Too many had waited, and it has been told without an answer.
         let Some(waiting) = self.waiting.remove(&instance) else { return };
-        self.known.insert(instance, (owner.clone(), Instant::now()));
+        let before = self.known.insert(instance, (owner.clone(), Instant::now())).map(|(before, _)| before);
+        if let Some(before) = before.filter(|before| before.account != owner.account) {
+            // Neither has heard all of it: one lacks the beginning, the other the end.
+            let conference = &waiting[0].conference.name;
+            let both = [before.account, owner.account.clone()];
+            both.iter().flatten().for_each(|account| self.streams.break_off_of(account, conference));
+        }
         for change in waiting {
-            self.tell(owner.clone(), change);
+            self.tell(owner.account.clone(), change);
         }
     }
 

@@ -115,6 +115,11 @@ impl Stream {
         at.map(|at| ring.readers.swap_remove(at));
     }
 
+    /// The place of the first that is kept.
+    pub fn begin(&self) -> u64 {
+        self.ring().first
+    }
+
     /// The place of what is told next.
     pub fn end(&self) -> u64 {
         self.ring().end()

@@ -118,6 +118,13 @@ impl Putting {
 }
 
 impl Streams {
+    /// A conference has become an account's, or is its no more: whoever listens to it begins anew.
+    pub(super) fn break_off_of(&self, account: &AccountId, conference: &Arc<str>) {
+        let of = (Some(account.clone()), conference.clone());
+        self.conferences.get(&of).iter().for_each(|stream| stream.break_off());
+        self.accounts.get(&of.0).iter().for_each(|stream| stream.break_off());
+    }
+
     /// Something was lost on the way here: nobody's place is good any more.
     pub(super) fn break_off(&self) {
         self.all.break_off();

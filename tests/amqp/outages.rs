@@ -165,3 +165,27 @@ async fn what_a_broker_refuses_is_sent_again_until_it_takes_it() {
     until(&house, "all is confirmed", |figures| figures.waiting == 0).await;
     assert_eq!(house.daemon.published().expect("it publishes").confirmed, last_seq(&house, "talk"));
 }
+
+#[tokio::test]
+async fn what_is_confirmed_beside_a_refusal_is_not_sent_again() {
+    let rabbit = Rabbit::shared().await;
+    let mut full = FieldTable::default();
+    full.insert("x-max-length".into(), AMQPValue::LongInt(1));
+    full.insert("x-overflow".into(), AMQPValue::LongString("reject-publish".into()));
+    let others = Listener::first(&rabbit.url(), "beside", "others", "conference.event.talk.*").await;
+    let _full = Listener::with(&rabbit.url(), "beside", "beside", "conference.event.talk.-", full).await;
+    let house = publishing(&rabbit.url(), "beside", |_| {}).await;
+    let owner = fill(&house).await;
+    // There was room for the beginning; this one is refused again and again, whatever comes with it.
+    owner.act("conferences/talk", "lock").await.ok();
+    for _ in 0..5 {
+        load(&owner).await;
+    }
+    until(&house, "the rest is confirmed", |figures| figures.waiting == 1 && figures.connections >= 5).await;
+    let mut seen = HashSet::new();
+    while let Some(heard) = others.take().await {
+        let is_first = seen.insert(heard.seq());
+        assert!(is_first || heard.event() == "lock", "{heard:?} comes again");
+    }
+    assert!(seen.len() as u64 >= last_seq(&house, "talk") - 1);
+}

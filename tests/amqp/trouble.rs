@@ -4,13 +4,13 @@ use std::time::Instant;
 
 use crate::client::{PATIENCE, look_again};
 use crate::house::House;
-use crate::listener::{Listener, publishing, until};
+use crate::listener::{Listener, check_complete, last_seq, publishing, until};
 use crate::log::Log;
 use crate::rabbitmq::{Rabbit, url};
 use crate::wire::Wire;
 
 /// Until somebody has tried so often to connect.
-async fn tried(wire: &Wire, often: usize) {
+pub(crate) async fn tried(wire: &Wire, often: usize) {
     let tried = async {
         while wire.attempts() < often {
             look_again().await;
@@ -81,4 +81,66 @@ async fn an_exchange_that_somebody_deletes_is_made_again() {
     let mut queue = Listener::bound(&rabbit.url(), "deleted", "again", "#").await;
     house.owner().await.act("conferences/talk", "unlock").await.ok();
     queue.until("unlock").await;
+}
+
+#[tokio::test]
+async fn a_broker_without_memory_is_waited_for_and_nothing_is_sent_twice() {
+    let log = Log::of_this_thread();
+    let rabbit = std::sync::Arc::new(Rabbit::start().await);
+    let mut queue = Listener::first(&rabbit.url(), "full", "full", "conference.event.talk.*").await;
+    let house = publishing(&rabbit.url(), "full", |_| {}).await;
+    house.join("talk", "Ann").await;
+    until(&house, "she is published", |figures| figures.confirmed > 0 && figures.waiting == 0).await;
+    rabbit.alarm(true).await;
+    let owner = house.owner().await;
+    for _ in 0..20 {
+        owner.act("conferences/talk/participants/1", "mute").await.ok();
+        owner.act("conferences/talk/participants/1", "unmute").await.ok();
+    }
+    until(&house, "it says so", |_| !log.lines("the broker takes nothing for now").is_empty()).await;
+    until(&house, "events wait", |figures| figures.waiting >= 40).await;
+    rabbit.alarm(false).await;
+    until(&house, "all is confirmed", |figures| figures.waiting == 0).await;
+    assert_eq!(log.lines("the broker takes events again").len(), 1, "{}", log.all());
+    let (last, figures) = (last_seq(&house, "talk"), house.daemon.published().expect("it publishes"));
+    assert_eq!((figures.sent, figures.confirmed, figures.connections), (last, last, 1));
+    let mut heard = Vec::new();
+    while heard.len() < last as usize {
+        heard.push(queue.hear().await);
+    }
+    check_complete(&heard, last);
+}
+
+#[tokio::test]
+async fn what_has_too_long_a_key_is_left_out_and_told_of_once() {
+    let log = Log::of_this_thread();
+    let rabbit = Rabbit::shared().await;
+    let mut queue = Listener::first(&rabbit.url(), "long", "long", "#").await;
+    let house = publishing(&rabbit.url(), "long", |_| {}).await;
+    // conference.event.NAME.- is 255 octets long, and with a call in it is longer.
+    let name = "n".repeat(255 - "conference.event..-".len());
+    for room in [name.clone(), format!("{name}n")] {
+        house.join(&room, "Ann").await;
+        house.owner().await.act(&format!("conferences/{room}"), "lock").await.ok();
+    }
+    house.join("talk", "Ben").await;
+    let heard = queue.until("add-member").await;
+    let names: Vec<_> = heard.iter().map(|heard| (heard.event(), heard.routing_key.len())).collect();
+    assert_eq!(names[..2], [("conference-create", 255), ("lock", 255)]);
+    assert!(heard[2..].iter().all(|heard| heard.body["conference_id"] == "talk"), "{heard:?}");
+    until(&house, "each is counted", |figures| figures.unsendable >= 4).await;
+    assert_eq!(log.lines("AMQP takes routing keys of 255 octets").len(), 1, "{}", log.all());
+}
+
+#[tokio::test]
+async fn the_password_of_the_file_is_the_one_that_counts() {
+    let rabbit = Rabbit::shared().await;
+    let mut queue = Listener::first(&rabbit.url(), "password", "password", "#").await;
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("amqp.password");
+    std::fs::write(&file, "guest\n").unwrap();
+    let wrong = format!("amqp://guest:hunter2@{}", rabbit.address());
+    let house = publishing(&wrong, "password", |config| config.amqp.password_file = Some(file)).await;
+    house.join("talk", "Ann").await;
+    assert_eq!(queue.hear().await.event(), "conference-create");
 }

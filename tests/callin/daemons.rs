@@ -73,6 +73,27 @@ async fn of_two_daemons_exactly_one_takes_each_call() {
 }
 
 #[tokio::test]
+async fn a_claim_that_is_had_after_another_daemon_was_done_is_given_back() {
+    let door = Door::with(1, |config| config.callin.shared = true).await;
+    door.conference(json!({})).await;
+    let ours = |part: &'static str| move |seen: &convened::sim::switch::Seen| seen.text.contains(part);
+    door.switch().hold_replies();
+    let ann = door.call("Ann");
+    soon("a claim", door.switch().until_command(ours("hash insert_ifempty"))).await;
+    door.switch().api(&format!("uuid_setvar {ann} convened_callin joined"));
+    door.switch().release_replies();
+    soon("a decision", async {
+        while door.callin().figures().of_others.load(Ordering::Relaxed) == 0 {
+            look_again().await;
+        }
+    })
+    .await;
+    soon("the claim is given back", door.switch().until_command(ours("hash delete"))).await;
+    assert_eq!(door.callin().figures().taken.load(Ordering::Relaxed), 0);
+    assert!(door.switch().commands().iter().all(|seen| !seen.text.starts_with("sendmsg")));
+}
+
+#[tokio::test]
 async fn one_daemon_alone_claims_nothing() {
     let door = Door::open().await;
     let id = door.conference(json!({})).await;

@@ -113,3 +113,27 @@ async fn it_is_for_who_may_and_ends_with_the_daemon() {
     while let Some(Ok(_)) = tokio::time::timeout(PATIENCE, events.body.frame()).await.expect("it ends") {}
     stopping.await.unwrap();
 }
+
+#[tokio::test]
+async fn a_token_that_is_revoked_ends_the_streams_that_were_begun_with_it() {
+    let house = House::with(1, |config| config.events.idle_timeout_s = 1).await;
+    house.join("talk", "Ann").await;
+    let store = house.daemon.context().store.clone();
+    let credentials = convened::auth::Credentials::new(store, convened::store::Clock::system());
+    let revoked = token(&house, ACCOUNT).await;
+    let first = credentials.list().await.expect("the database is there").remove(0);
+    let good = token(&house, ACCOUNT).await;
+    let mut ends = Events::open(&house, &revoked, None).await;
+    let mut stays = Events::open(&house, &good, None).await;
+    assert_eq!((&*ends.next().await.1, &*stays.next().await.1), ("snapshot", "snapshot"));
+    credentials.revoke(&first.id).await.expect("it is revoked");
+    let end = async {
+        while let Some(frame) = ends.body.frame().await {
+            frame.expect("it ends as it should");
+        }
+    };
+    tokio::time::timeout(PATIENCE, end).await.expect("it ends");
+    assert_eq!(Events::ask(&house, &revoked, None).await.status(), 401);
+    house.owner().await.act("conferences/talk/participants/1", "mute").await.ok();
+    stays.named("mute-member").await;
+}

@@ -45,6 +45,10 @@ pub(crate) struct Picture {
     pub(crate) events: Vec<(String, u64, String, String)>,
     pub(crate) gaps: usize,
     pub(crate) snapshots: usize,
+    /// The last `id` of a stream of server-sent events.
+    pub(crate) last_id: Option<String>,
+    /// The binding takes what happens to that call, and nothing else.
+    call: Option<String>,
 }
 
 fn text(value: &Value) -> String {
@@ -60,10 +64,32 @@ fn fields(of: &Value) -> Map<String, Value> {
     FIELDS.iter().map(|name| ((*name).to_owned(), field(name))).collect()
 }
 
+/// Where that call is.
+fn seats<'a>(rooms: &'a BTreeMap<String, Room>, call: &str) -> BTreeMap<&'a str, &'a Map<String, Value>> {
+    rooms.iter().filter_map(|(instance, room)| Some((&**instance, room.members.get(call)?))).collect()
+}
+
 impl Picture {
-    /// Takes a message in, under a binding that takes every event of its conferences; says what is wrong with it.
+    /// Of somebody who looks at that call.
+    pub(crate) fn of_call(call: &str) -> Self {
+        Self { call: Some(call.to_owned()), ..Self::default() }
+    }
+
+    /// Whether it is that, as far as the binding goes.
+    pub(crate) fn is(&self, truth: &BTreeMap<String, Room>) -> bool {
+        match &self.call {
+            None => self.rooms == *truth,
+            Some(call) => seats(&self.rooms, call) == seats(truth, call),
+        }
+    }
+
+    /// Takes a message in, under a binding that takes every event of its conferences, or of a call; says what is wrong
+    /// with it.
     pub(crate) fn take(&mut self, message: &Value, registry: &Registry) -> Result<(), String> {
         let data = &message["data"];
+        if let Some(id) = message["id"].as_str() {
+            self.last_id = Some(id.to_owned()).filter(|id| !id.is_empty());
+        }
         match message["action"].as_str() {
             Some("snapshot") => self.snapshot(data),
             Some("gap") => {
@@ -111,12 +137,12 @@ impl Picture {
         if !self.rooms.contains_key(&instance) {
             // Either it begins, or it had ended before the snapshot and its end is still told.
             let runs = || registry.conference(&conference).iter().any(|it| *it.instance == *instance);
-            if before != 0 || (seq != 1 && runs()) {
+            if before != 0 || (seq != 1 && self.call.is_none() && runs()) {
                 return Err(format!("this is not where it begins: {data}"));
             }
             let room = Room { conference, seq: seq - 1, locked: false, members: Members::new() };
             self.rooms.insert(instance.clone(), room);
-        } else if before != self.rooms[&instance].seq || before + 1 != seq {
+        } else if before != self.rooms[&instance].seq || (self.call.is_none() && before + 1 != seq) {
             return Err(format!("after {} comes {data}", self.rooms[&instance].seq));
         }
         let room = self.rooms.get_mut(&instance).expect("it is there");
@@ -135,15 +161,18 @@ impl Picture {
         Ok(())
     }
 
-    /// Where each conference is, for whoever comes back.
+    /// Where each conference is, for whoever comes back: in a list if it runs on more nodes than one.
     pub(crate) fn resume(&self) -> Value {
-        let rooms = self.rooms.iter();
-        rooms
-            .map(|(instance, room)| {
-                (room.conference.clone(), json!({ "instance_id": instance, "seq": room.seq }))
-            })
-            .collect::<Map<_, _>>()
-            .into()
+        let mut places = BTreeMap::<_, Vec<_>>::new();
+        for (instance, room) in &self.rooms {
+            let place = json!({ "instance_id": instance, "seq": room.seq });
+            places.entry(room.conference.clone()).or_default().push(place);
+        }
+        let one = |mut places: Vec<Value>| match places.len() {
+            1 => places.remove(0),
+            _ => places.into(),
+        };
+        places.into_iter().map(|(conference, places)| (conference, one(places))).collect::<Map<_, _>>().into()
     }
 }
 

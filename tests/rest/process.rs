@@ -1,6 +1,6 @@
 //! The program as a child of the test: its configuration, its output, its end.
 
-use std::io::{BufRead, BufReader, Read};
+use std::io::{BufRead, BufReader, Read, Write};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Output, Stdio};
@@ -158,6 +158,13 @@ impl Process {
         let out = Lines::of(child.stdout.take().expect("piped"));
         let err = Lines::of(child.stderr.take().expect("piped"));
         Self { running: Running(child), out, err }
+    }
+
+    /// Types a line, for a program whose standard input is piped.
+    #[allow(dead_code, reason = "each test binary uses a part")]
+    pub(crate) fn type_line(&mut self, line: &str) {
+        let stdin = self.running.0.stdin.as_mut().expect("piped");
+        writeln!(stdin, "{line}").expect("it listens");
     }
 
     pub(crate) fn pid(&self) -> u32 {

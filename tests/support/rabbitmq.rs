@@ -25,6 +25,9 @@ const LOOK: Duration = Duration::from_millis(20);
 /// Debian's scripts in the path insist on their own folders.
 const SERVER: &str = "/usr/lib/rabbitmq/bin/rabbitmq-server";
 
+const CONTROL: &str = "/usr/lib/rabbitmq/bin/rabbitmqctl";
+const NODE: &str = "convened@localhost";
+
 /// Waits for a word or for the end of the tests, then has the processes `$2` and `$3` end. Without a word nobody is
 /// left to remove the folder `$1`.
 const GUARDIAN: &str = r#"
@@ -150,7 +153,7 @@ impl Rabbit {
         let mut broker = self.program(SERVER);
         // Without it a shell would stand between us and the server.
         broker.env("RABBITMQ_ALLOW_INPUT", "1").arg("-noinput");
-        broker.env("RABBITMQ_NODENAME", "convened@localhost");
+        broker.env("RABBITMQ_NODENAME", NODE);
         broker.env("RABBITMQ_DIST_PORT", self.others.to_string());
         for (variable, file) in [
             ("RABBITMQ_CONF_ENV_FILE", "no-such-file"),
@@ -196,6 +199,20 @@ impl Rabbit {
     pub async fn kill(self: &Arc<Self>) {
         let rabbit = self.clone();
         blocking(move || rabbit.server().take().map(Server::end)).await;
+    }
+
+    /// Has it run out of memory, as it thinks, or have enough of it again. In an alarm it reads nothing from whoever
+    /// publishes (<https://www.rabbitmq.com/docs/connection-blocked>).
+    pub async fn alarm(self: &Arc<Self>, on: bool) {
+        let rabbit = self.clone();
+        blocking(move || {
+            let mut control = rabbit.program(CONTROL);
+            control.env("RABBITMQ_NODENAME", NODE);
+            control.env("RABBITMQ_CONF_ENV_FILE", rabbit.folder().join("no-such-file"));
+            control.args(["set_vm_memory_high_watermark", if on { "0.0000001" } else { "0.4" }]);
+            assert!(control.status().expect("rabbitmqctl").success(), "{}", rabbit.log());
+        })
+        .await;
     }
 
     fn server(&self) -> MutexGuard<'_, Option<Server>> {

@@ -4,36 +4,20 @@
 //! the switch's tags decide, unless the document was deleted while it ran. Another account's conference is
 //! not there at all.
 
+mod asking;
+
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
-use std::time::Duration;
-
-use futures_util::future::BoxFuture;
-use tokio::time::timeout;
 
 use super::{Caller, Context};
 use crate::api::ApiError;
 use crate::auth::AccountId;
 use crate::documents::{DocumentError, DocumentRecord};
-use crate::hub::Whose;
 use crate::model::AccountTag;
 use crate::registry::Conference;
 use crate::store::StoreError;
 
-/// So long a database that is away, and a tag that has not come, are waited for.
-const OWNER_WITHIN: Duration = Duration::from_secs(5);
-/// How long between two looks.
-const OWNER_EVERY: Duration = Duration::from_millis(500);
-
-/// Asked by whoever sorts what happens.
-pub struct Asking(pub Arc<Context>);
-
-impl Whose for Asking {
-    fn owner_of(&self, conference: Arc<Conference>) -> BoxFuture<'static, Option<AccountId>> {
-        let context = Arc::clone(&self.0);
-        Box::pin(async move { context.owner_of_conference(&conference).await })
-    }
-}
+pub use asking::Asking;
 
 /// A conference of the caller's account.
 pub(in crate::api::resources) struct Found {
@@ -183,43 +167,6 @@ impl Context {
         });
         running.sort_by(|a, b| (&a.name, a.began_unix_ms).cmp(&(&b.name, b.began_unix_ms)));
         Ok(running)
-    }
-
-    /// Whose a conference is, for everybody who listens to its account. Its document is asked for once, unless the
-    /// database is away; its tag may come with its first event.
-    async fn owner_of_conference(&self, conference: &Conference) -> Option<AccountId> {
-        if let Some(owner) = self.owners.of(conference) {
-            return Some(owner);
-        }
-        let documented = async {
-            loop {
-                match self.documents.owners_of(&[conference.name.to_string()]).await {
-                    Ok(mut owners) => return owners.remove(&*conference.name),
-                    Err(error) => {
-                        tracing::debug!(
-                            conference = &*conference.name,
-                            "its owner cannot be asked for: {error}"
-                        );
-                    }
-                }
-                tokio::time::sleep(OWNER_EVERY).await;
-            }
-        };
-        if let Ok(Some(owner)) = timeout(OWNER_WITHIN, documented).await {
-            return Some(owner);
-        }
-        let tagged = async {
-            while conference.account_tag() == AccountTag::Unknown {
-                tokio::time::sleep(OWNER_EVERY).await;
-            }
-        };
-        // A list tells no tag, and there may be no event for long.
-        let _ = timeout(OWNER_WITHIN, tagged).await;
-        match conference.account_tag() {
-            AccountTag::Tagged(account) => account.parse().ok(),
-            AccountTag::Untagged => self.default_account.clone(),
-            AccountTag::Unknown => None,
-        }
     }
 
     /// The names among them that are ids of documents, of whichever account.

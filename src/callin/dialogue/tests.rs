@@ -159,6 +159,20 @@ fn every_role_that_a_document_gives_can_be_had() {
 }
 
 #[test]
+fn where_no_pin_is_taken_who_needs_none_gets_in_all_the_same() {
+    for door in every_door() {
+        let mut dialogue = Dialogue::new(TRIES);
+        let begun = dialogue.begin_at(door.clone());
+        let expected = match (door.whom, door.members.is_empty(), door.moderators.is_empty()) {
+            (For::Moderators, _, true) => Next::Admit(Role::Moderator),
+            (For::Members | For::Everybody, true, _) => Next::Admit(Role::Member),
+            _ => Next::Refuse(Refusal::LockedOut),
+        };
+        assert_eq!(dialogue.without_pin(), expected, "{door:?} began with {begun:?}");
+    }
+}
+
+#[test]
 fn where_no_pin_is_wanted_nobody_is_asked_for_one() {
     let mut dialogue = Dialogue::new(TRIES).welcoming();
     assert_eq!(dialogue.begin_at(pins(For::Everybody, false, false)), Next::Admit(Role::Member));

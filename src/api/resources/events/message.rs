@@ -36,10 +36,26 @@ pub(super) struct Data {
     resume: HashMap<String, Known>,
 }
 
+/// What is known of a conference: of one instance, or of each in a list.
 #[derive(Debug, Deserialize)]
-struct Known {
+#[serde(try_from = "Value")]
+struct Known(Vec<Instance>);
+
+#[derive(Debug, Deserialize)]
+struct Instance {
     instance_id: String,
     seq: u64,
+}
+
+impl TryFrom<Value> for Known {
+    type Error = serde_json::Error;
+
+    fn try_from(value: Value) -> Result<Self, Self::Error> {
+        match value {
+            list @ Value::Array(_) => serde_json::from_value(list).map(Self),
+            one => serde_json::from_value(one).map(|one| Self(vec![one])),
+        }
+    }
 }
 
 impl Data {
@@ -49,8 +65,8 @@ impl Data {
     }
 
     pub(super) fn resume(&self) -> Resume {
-        let resume = self.resume.iter();
-        resume.map(|(of, known)| (of.clone(), (known.instance_id.clone(), known.seq))).collect()
+        let places = |known: &Known| known.0.iter().map(|it| (it.instance_id.clone(), it.seq)).collect();
+        self.resume.iter().map(|(conference, known)| (conference.clone(), places(known))).collect()
     }
 }
 

@@ -1,9 +1,10 @@
 //! `GET /v2/accounts/{A}/conferences/{C}/events`: a conference as server-sent events, for whoever only speaks HTTP.
 //!
 //! It begins with a `snapshot`, or with what was missed since `Last-Event-ID`; each event has its place as its id,
-//! `INSTANCE;SEQ`. A comment now and then keeps proxies from closing what is silent.
+//! `INSTANCE;SEQ` of each instance that runs, with commas between. A comment now and then keeps proxies from closing
+//! what is silent.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -18,6 +19,7 @@ use super::message::event_data;
 use super::{Piece, Place, Subscription};
 use crate::api::resources::{Caller, Context};
 use crate::api::{Access, ApiError, Request, Response, Route};
+use crate::config::Way;
 use crate::hub::{Binding, word};
 use crate::secret::Secret;
 
@@ -36,6 +38,8 @@ struct Sending {
     context: Arc<Context>,
     subscription: Subscription,
     pieces: VecDeque<Piece>,
+    /// By instance: the number of the last change that was sent.
+    places: BTreeMap<String, u64>,
     news: Arc<Notify>,
     silence: Duration,
     /// The token, and when it is looked at again.
@@ -59,26 +63,39 @@ async fn events(context: Arc<Context>, caller: Caller, request: Request) -> Resu
     let binding = Binding::parse(&text, account.as_str())
         .map_err(|error| ApiError::invalid_request(error.to_string()))?;
     let news = Arc::new(Notify::new());
-    let mut subscription = Subscription::new(&context, binding, (caller.clone(), &account), &news);
-    let resume = match request.header("last-event-id") {
-        Some(last) => HashMap::from([(id.to_owned(), place_of(last)?)]),
-        None => HashMap::new(),
-    };
+    let mut subscription =
+        Subscription::new(&context, binding, (caller.clone(), &account), (Way::Sse, &news));
+    let places = request.header("last-event-id").map_or(Ok(BTreeMap::new()), places_of)?;
+    let known: Vec<_> = places.clone().into_iter().collect();
+    let resume = if known.is_empty() { HashMap::new() } else { HashMap::from([(id.to_owned(), known)]) };
     let pieces = subscription.begin(&context, &resume, true).await?.into();
     let silence = SILENCE.min(context.silence_allowed / 3).min(context.events.check_every());
     let (token, client, check_at) =
         (request.token().cloned(), request.client(), Instant::now() + context.events.check_every());
-    let sending =
-        Sending { context, subscription, pieces, news, silence, token, client, check_at, _place: place };
+    let sending = Sending {
+        context,
+        subscription,
+        pieces,
+        places,
+        news,
+        silence,
+        token,
+        client,
+        check_at,
+        _place: place,
+    };
     Ok(Response::event_stream(stream::unfold(sending, |mut sending| async {
         Some((sending.next().await?, sending))
     })))
 }
 
-fn place_of(id: &str) -> Result<(String, u64), ApiError> {
-    let parsed =
-        id.split_once(';').and_then(|(instance, seq)| Some((instance.to_owned(), seq.parse().ok()?)));
-    parsed.ok_or_else(|| ApiError::invalid_request("Last-Event-ID is not an id of this stream"))
+fn places_of(id: &str) -> Result<BTreeMap<String, u64>, ApiError> {
+    let place = |place: &str| {
+        let (instance, seq) = place.split_once(';')?;
+        Some((instance.to_owned(), seq.parse().ok()?))
+    };
+    let places: Option<_> = id.split(',').map(place).collect();
+    places.ok_or_else(|| ApiError::invalid_request("Last-Event-ID is not an id of this stream"))
 }
 
 impl Sending {
@@ -125,22 +142,38 @@ impl Sending {
         }
     }
 
-    fn write(&self, piece: &Piece, text: &mut String) {
-        let (event, id, data) = match piece {
+    fn write(&mut self, piece: &Piece, text: &mut String) {
+        let (event, data) = match piece {
             Piece::Event(told, before) => {
-                let id = told.number().map(|(instance, number)| format!("{instance};{number}"));
-                (told.event(), id, event_data(told, *before, &self.context.events.streams.origin))
+                if let Some((instance, number)) = told.number() {
+                    self.sent(instance, number);
+                }
+                (told.event(), event_data(told, *before, &self.context.events.streams.origin))
             }
             Piece::Snapshot(data) => {
-                let instance = data["instance_id"].as_str();
-                ("snapshot", instance.map(|instance| format!("{instance};{}", data["seq"])), data.to_string())
+                match data["instance_id"].as_str().zip(data["seq"].as_u64()) {
+                    Some((instance, seq)) => self.sent(instance, seq),
+                    None => self.places.clear(),
+                }
+                ("snapshot", data.to_string())
             }
-            Piece::Gap(data) => ("gap", None, data.to_string()),
+            Piece::Gap(data) => {
+                self.places.clear();
+                ("gap", data.to_string())
+            }
         };
-        if let Some(id) = id {
-            text.push_str(&format!("id: {id}\n"));
-        }
+        // An empty one has the client forget what it had.
+        let places = self.places.iter().map(|(instance, number)| format!("{instance};{number}"));
+        let places = places.collect::<Vec<_>>().join(",");
         // JSON has no line ends.
-        text.push_str(&format!("event: {event}\ndata: {data}\n\n"));
+        text.push_str(&format!("id: {places}\nevent: {event}\ndata: {data}\n\n"));
+    }
+
+    /// Whoever comes back behind it need not know of what has ended.
+    fn sent(&mut self, instance: &str, number: u64) {
+        let conference = self.subscription.binding.conference.as_deref().unwrap_or_default();
+        let running = self.context.registry.conference(conference);
+        self.places.retain(|known, _| running.iter().any(|it| *it.instance == **known));
+        self.places.insert(instance.to_owned(), number);
     }
 }

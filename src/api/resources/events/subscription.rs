@@ -1,6 +1,6 @@
 //! One binding of one subscriber: what it begins with, what follows, and what follows when it has fallen behind.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use serde_json::{Value, json};
@@ -9,12 +9,13 @@ use tokio::sync::Notify;
 use super::running::{instances, nothing, snapshot};
 use crate::api::ApiError;
 use crate::api::resources::{Caller, Context};
+use crate::config::Way;
 use crate::hub::{Binding, Stream, Told};
 use crate::registry::Conference;
 use crate::store::AccountId;
 
-/// Where somebody was who comes back: by conference, the instance and the number of the last change he knows.
-pub(super) type Resume = HashMap<String, (String, u64)>;
+/// Where somebody was who comes back: by conference, its instances and the number of the last change he knows of each.
+pub(super) type Resume = HashMap<String, Vec<(String, u64)>>;
 
 /// Something to be sent.
 #[derive(Debug)]
@@ -36,6 +37,8 @@ pub(in crate::api::resources) struct Subscription {
     pub(in crate::api::resources) binding: Binding,
     /// In whose name it is.
     caller: Caller,
+    /// Over what it is told.
+    way: Way,
     stream: Arc<Stream>,
     /// Whom it wakes.
     reader: Arc<Notify>,
@@ -52,7 +55,7 @@ impl Subscription {
         context: &Context,
         binding: Binding,
         (caller, account): (Caller, &AccountId),
-        reader: &Arc<Notify>,
+        (way, reader): (Way, &Arc<Notify>),
     ) -> Self {
         let streams = &context.events.streams;
         let stream = match &binding.conference {
@@ -63,7 +66,7 @@ impl Subscription {
         let place = stream.end();
         // Until it has begun, whatever is sent may come once more.
         let reader = reader.clone();
-        Self { binding, caller, stream, reader, place, settled: u64::MAX, last: HashMap::new() }
+        Self { binding, caller, way, stream, reader, place, settled: u64::MAX, last: HashMap::new() }
     }
 
     /// What somebody is sent first: what he has missed, else how it is.
@@ -81,8 +84,8 @@ impl Subscription {
         let is_bound = |conference: &str| bound.as_deref().is_none_or(|bound| bound == conference);
         let known: Vec<_> = resume.iter().filter(|(conference, _)| is_bound(conference)).collect();
         let mut lost = Vec::new();
-        for (conference, (instance, seq)) in &known {
-            if !self.resume(context, conference, (instance, *seq), &mut pieces)? {
+        for (conference, known) in &known {
+            if !self.resume(context, conference, known, &mut pieces).await? {
                 lost.push(conference.as_str());
             }
         }
@@ -103,26 +106,46 @@ impl Subscription {
         Ok(pieces)
     }
 
-    /// What was missed of a conference; false if it is not kept any more.
-    fn resume(
+    /// What was missed of a conference; false if it is not kept any more, or not all of its instances are known.
+    async fn resume(
         &mut self,
         context: &Context,
         conference: &str,
-        (instance, seq): (&str, u64),
+        known: &[(String, u64)],
         pieces: &mut Vec<Piece>,
     ) -> Result<bool, ApiError> {
-        let account = self.caller.account()?;
-        let stream = context.events.streams.of_conference(account, conference);
-        let running = context.registry.conference(conference);
-        let is_up_to_date = running.iter().any(|it| *it.instance == *instance && it.change_number() == seq);
-        let Some(place) = stream.place_behind(instance, seq) else {
-            if is_up_to_date {
-                self.last.insert(instance.into(), seq);
+        let stream = context.events.streams.of_conference(self.caller.account()?, conference);
+        let mut begin: Option<u64> = None;
+        let mut forgotten = Vec::new();
+        for (instance, seq) in known {
+            match stream.place_behind(instance, *seq) {
+                Some(place) => begin = Some(begin.map_or(place, |begin| begin.min(place))),
+                None => forgotten.push((&**instance, *seq)),
             }
-            return Ok(is_up_to_date);
+        }
+        let told = match begin.map(|begin| stream.read(begin, usize::MAX)) {
+            Some(Ok((told, _))) => told,
+            Some(Err(_)) => return Ok(false),
+            None => Vec::new(),
         };
-        let Ok((told, _)) = stream.read(place, usize::MAX) else { return Ok(false) };
-        self.last.insert(instance.into(), seq);
+        // What he does not name has begun since, or he would have to be told how it is.
+        let mut named: HashSet<&str> = known.iter().map(|(instance, _)| &**instance).collect();
+        let mut numbers = told.iter().filter_map(|told| told.number());
+        if !numbers.all(|(instance, number)| !named.insert(instance) || number == 1) {
+            return Ok(false);
+        }
+        // Nothing may have happened in what is not kept; and something may have begun that is not kept either.
+        let is_named = |it: &Arc<Conference>| named.contains(&*it.instance);
+        if !forgotten.is_empty() || !context.registry.conference(conference).iter().all(is_named) {
+            let running = instances(context, &self.caller, Some(conference)).await?;
+            let is_as_it_was = |(instance, seq): &(&str, u64)| {
+                running.iter().any(|it| *it.instance == **instance && it.change_number() == *seq)
+            };
+            if !forgotten.iter().all(is_as_it_was) || !running.iter().all(is_named) {
+                return Ok(false);
+            }
+        }
+        self.last.extend(known.iter().map(|(instance, seq)| (Arc::from(&**instance), *seq)));
         for told in told {
             self.take(context, told, pieces);
         }
@@ -178,7 +201,7 @@ impl Subscription {
     }
 
     fn take(&mut self, context: &Context, told: Arc<Told>, pieces: &mut Vec<Piece>) {
-        let is_told = self.binding.takes(&told) && context.events.settings.tells(told.event());
+        let is_told = self.binding.takes(&told) && context.events.settings.tells(self.way, told.event());
         let Some((instance, number)) = told.number() else {
             if is_told {
                 pieces.push(Piece::Event(told, None));

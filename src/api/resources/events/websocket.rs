@@ -32,6 +32,7 @@ use super::{Events, Place, Subscription};
 use crate::api::resources::{Caller, Context};
 use crate::api::{Access, ApiError, Request, Response, Route};
 use crate::auth::{self, AccountId, Principal, Scope};
+use crate::config::Way;
 use crate::hub::Binding;
 use crate::secret::Secret;
 
@@ -305,8 +306,12 @@ impl Session {
         let (resume, with_snapshot) = (asked.data.resume(), asked.data.snapshot);
         let mut begun = Vec::new();
         for binding in bindings {
-            let mut subscription =
-                Subscription::new(&self.context, binding, (caller.clone(), &account), &self.news);
+            let mut subscription = Subscription::new(
+                &self.context,
+                binding,
+                (caller.clone(), &account),
+                (Way::Websocket, &self.news),
+            );
             match subscription.begin(&self.context, &resume, with_snapshot).await {
                 Ok(pieces) => begun.push((subscription, pieces)),
                 Err(refusal) => {
