@@ -223,7 +223,8 @@ impl CallIn {
         call.is_marked || self.0.config.contexts.iter().any(|context| **context == *call.context)
     }
 
-    fn take(&self, node: &Node, call: ParkedCall) {
+    /// Begins a dialogue, unless there is one with that call.
+    fn take(&self, node: &Node, call: ParkedCall) -> bool {
         let key = (node.name().clone(), call.call_id.clone());
         if call_word(&call.call_id).is_err() {
             // It can be neither asked nor hung up: the dialplan's park_timeout ends it.
@@ -232,11 +233,11 @@ impl CallIn {
                 call = &*call.call_id,
                 "a call with such an id cannot be spoken of to FreeSWITCH"
             );
-            return;
+            return true;
         }
         let (sender, news) = mpsc::channel(NEWS);
         match self.0.calls.entry(key) {
-            dashmap::Entry::Occupied(_) => return,
+            dashmap::Entry::Occupied(_) => return false,
             dashmap::Entry::Vacant(free) => drop(free.insert(sender)),
         }
         let (callin, inner, node) = (self.clone(), self.0.clone(), node.clone());
@@ -250,6 +251,7 @@ impl CallIn {
                 callin.look_soon(&node);
             }
         });
+        true
     }
 
     /// Looks for calls as soon as the switch takes commands.
@@ -321,14 +323,17 @@ impl CallIn {
 
 impl CallSink for CallIn {
     fn connected(&self, node: &Node) {
+        for call_id in self.of(node.name()) {
+            self.tell(node, CallNews::Missed { call_id });
+        }
         self.look_soon(node);
     }
 
     fn heard(&self, node: &Node, news: CallNews) {
         match news {
             CallNews::Parked(call) => {
-                if self.is_ours(&call) {
-                    self.take(node, call);
+                if self.is_ours(&call) && !self.take(node, call.clone()) {
+                    self.tell(node, CallNews::Parked(call));
                 }
             }
             news => self.tell(node, news),

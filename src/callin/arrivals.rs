@@ -7,9 +7,9 @@ use tokio::sync::oneshot;
 
 use crate::registry::Change;
 
-/// Calls that are waited for in conferences.
+/// Calls that are waited for in conferences, by node and call: an id may be used on two nodes.
 #[derive(Debug, Default)]
-pub(super) struct Arrivals(DashMap<Arc<str>, Awaited>);
+pub(super) struct Arrivals(DashMap<(Arc<str>, Arc<str>), Awaited>);
 
 #[derive(Debug)]
 struct Awaited {
@@ -20,20 +20,26 @@ struct Awaited {
 
 impl Arrivals {
     /// Waits for a call from now on.
-    pub(super) fn await_call(&self, call: &Arc<str>, conference: &str) -> oneshot::Receiver<Arc<Change>> {
+    pub(super) fn await_call(
+        &self,
+        node: &Arc<str>,
+        call: &Arc<str>,
+        conference: &str,
+    ) -> oneshot::Receiver<Arc<Change>> {
         let (told, arrives) = oneshot::channel();
-        self.0.insert(call.clone(), Awaited { conference: conference.into(), told });
+        self.0.insert((node.clone(), call.clone()), Awaited { conference: conference.into(), told });
         arrives
     }
 
     /// Nobody waits for it any more.
-    pub(super) fn give_up(&self, call: &str) {
-        self.0.remove(call);
+    pub(super) fn give_up(&self, node: &Arc<str>, call: &Arc<str>) {
+        self.0.remove(&(node.clone(), call.clone()));
     }
 
     /// Somebody has joined a conference.
     pub(super) fn joined(&self, call: &Arc<str>, change: &Arc<Change>) {
-        let found = self.0.remove_if(call, |_, awaited| *awaited.conference == *change.conference.name);
+        let key = (change.conference.node.clone(), call.clone());
+        let found = self.0.remove_if(&key, |_, awaited| *awaited.conference == *change.conference.name);
         if let Some((_, awaited)) = found {
             // Whoever waited may have stopped.
             let _ = awaited.told.send(change.clone());

@@ -77,8 +77,18 @@ impl Inner {
         }
         count(&self.figures.taken);
         let mut line = Line::new(node, &call, news, self.patience);
-        let mut wanted = Wanted { answered: call.is_answered, ..Wanted::default() };
-        let end = self.serve(&mut line, &call, &mut wanted).await;
+        let mut call = call;
+        let (end, wanted) = loop {
+            let mut wanted = Wanted { answered: call.is_answered, ..Wanted::default() };
+            match self.serve(&mut line, &call, &mut wanted).await {
+                // Somebody may have sent him to where he is parked for us once more.
+                Err(End::Gone(Gone::Taken)) => match line.parked_again().await {
+                    Some(again) => call = again,
+                    None => break (Err(End::Gone(Gone::Taken)), wanted),
+                },
+                end => break (end, wanted),
+            }
+        };
         let (node, id, number) = (line.node.name().clone(), &*call.call_id, &*call.number);
         let conference = wanted.conference_id.as_deref();
         match end {
@@ -147,7 +157,8 @@ impl Inner {
             wanted.note(&admitted.entrance, admitted.role);
             return self.enter(line, admitted).await;
         }
-        let account = self.account(call);
+        // A call of nobody's is not taken for somebody's.
+        let account = self.account(call).map_err(|()| Refusal::UnknownNumber)?;
         wanted.account.clone_from(&account);
         if !call.caller_number.is_empty()
             && self.config.banned.iter().any(|banned| **banned == *call.caller_number)

@@ -13,12 +13,16 @@ const CLAIMS: &str = "convened_callin";
 impl Inner {
     /// Claims a call among all daemons; one that has the claim already has been here before.
     pub(super) async fn claim(&self, node: &Node, call: &ParkedCall) -> bool {
+        // Somebody whom another daemon has let in is that daemon's.
+        if call.ticket.as_deref().is_some_and(|ticket| !self.tickets.knows(ticket)) {
+            return false;
+        }
         let (id, daemon) = (&*call.call_id, &self.parts.daemon);
         let claimed = node.api(&format!("hash insert_ifempty/{CLAIMS}/{id}/{daemon}")).await;
         let why = match claimed.map(|reply| reply.text()) {
             // Another daemon may have been done with it, and have given the claim back, before we came.
             Ok(reply) if reply.starts_with("+OK") => {
-                let waits = matches!(node.call(id).await, Ok(Some(now)) if now.is_marked || !call.is_marked);
+                let waits = matches!(node.call(id).await, Ok(Some(now)) if !now.is_over);
                 if !waits {
                     self.give_back(node, id).await;
                 }

@@ -13,6 +13,7 @@ use super::joining::{Joining, Sounds, bridge};
 use super::line::{Gone, Line};
 use super::places::Place;
 use super::prompts::Prompt;
+use super::tickets::VALID;
 use crate::actions::words::{SipUri, Sound};
 
 /// Somebody who may go in.
@@ -75,7 +76,12 @@ impl Inner {
             if let Some(to) = self.sip_uris.get(&there).and_then(|uri| SipUri::new(uri).ok()) {
                 let to = self.parts.uri.uri(&to);
                 let ticket = self.tickets.give(admitted, Instant::now());
-                line.api(&bridge(&line.call_id, &to, &ticket)).await?;
+                let bridged = line.api(&bridge(&line.call_id, &to, &ticket)).await;
+                if bridged.is_err() {
+                    self.tickets.expire(&ticket);
+                }
+                bridged?;
+                self.expect(ticket, there.clone(), id);
                 return Ok(Way::Bridged(there));
             }
             tracing::info!(
@@ -110,11 +116,27 @@ impl Inner {
         Ok(Way::Joined)
     }
 
+    /// The place of somebody who was bridged and does not come in is free after a while.
+    fn expect(&self, ticket: String, there: Arc<str>, conference: String) {
+        let Some(inner) = self.me.upgrade() else { return };
+        let stop = self.stop.clone();
+        self.tasks.spawn(async move {
+            let late = stop.run_until_cancelled(tokio::time::sleep(VALID)).await;
+            if late.is_some() && inner.tickets.expire(&ticket) {
+                tracing::warn!(
+                    node = &*there,
+                    conference,
+                    "a caller who was bridged has not come in: can this node be reached by its sip_uri?"
+                );
+            }
+        });
+    }
+
     /// Transfers, and waits until the caller is seen in the conference.
     async fn go(&self, line: &mut Line, conference: &str, transfer: &str) -> Result<(), End> {
         let deadline = tokio::time::Instant::now() + Duration::from_millis(self.config.join_timeout_ms);
-        let mut arrives = self.arrivals.await_call(&line.call_id, conference);
-        let call = line.call_id.clone();
+        let mut arrives = self.arrivals.await_call(line.node.name(), &line.call_id, conference);
+        let (here, call) = (line.node.name().clone(), line.call_id.clone());
         let sent = line.api(transfer).await;
         let is_in = || {
             let instances = self.parts.registry.conference(conference);
@@ -128,7 +150,7 @@ impl Inner {
                         Ok(Ok(_)) => return Ok(()),
                         // Changes were missed; or the time is over, and perhaps only the event was.
                         Ok(Err(_)) if is_in() => return Ok(()),
-                        Ok(Err(_)) => arrives = self.arrivals.await_call(&call, conference),
+                        Ok(Err(_)) => arrives = self.arrivals.await_call(&here, &call, conference),
                         Err(_) if is_in() => return Ok(()),
                         Err(_) => return self.not_seen(line, conference).await,
                     },
@@ -137,7 +159,7 @@ impl Inner {
             }
         };
         let ended = ended.await;
-        self.arrivals.give_up(&call);
+        self.arrivals.give_up(&here, &call);
         ended
     }
 

@@ -14,6 +14,9 @@ use crate::node::{CommandError, DIGITS, Node};
 /// Events leave the switch in steps of 20 ms (mod_event_socket.c, `listener_run`).
 const TOLD_WITHIN: Duration = Duration::from_millis(60);
 
+/// So long a call that was sent elsewhere may take to be parked again.
+const BACK_WITHIN: Duration = Duration::from_secs(1);
+
 /// Why nothing more can be done with a call.
 #[derive(Debug)]
 pub(super) enum Gone {
@@ -42,6 +45,17 @@ pub(super) struct Patience {
     pub(super) digit: Duration,
 }
 
+/// The application that asks for digits.
+const ASKS: &str = "play_and_get_digits";
+
+/// How an application has ended.
+enum Ended {
+    /// The switch has told it, with the digits that it has read.
+    Told(Option<Typed>),
+    /// The switch could not be heard for a while.
+    Missed,
+}
+
 /// A call that is ours.
 pub(super) struct Line {
     pub(super) node: Node,
@@ -52,6 +66,8 @@ pub(super) struct Line {
     parked_at: (Box<str>, Box<str>),
     /// Ids of applications: those of an earlier daemon are others.
     ids: u128,
+    /// Questions whose end has not been told.
+    open: Vec<String>,
 }
 
 impl Line {
@@ -62,16 +78,19 @@ impl Line {
         patience: Patience,
     ) -> Self {
         let parked_at = (call.number.clone(), call.context.clone());
-        Self { node, call_id: call.call_id.clone(), news, patience, parked_at, ids: rand::random() }
+        Self {
+            node,
+            call_id: call.call_id.clone(),
+            news,
+            patience,
+            parked_at,
+            ids: rand::random(),
+            open: Vec::new(),
+        }
     }
 
-    /// Executes an application to its end; gives the digits that it has read.
-    async fn execute(
-        &mut self,
-        application: &str,
-        argument: &str,
-        within: Duration,
-    ) -> Result<Option<Typed>, Gone> {
+    /// Executes an application to its end.
+    async fn execute(&mut self, application: &str, argument: &str, within: Duration) -> Result<Ended, Gone> {
         self.ids = self.ids.wrapping_add(1);
         let id = format!("{:032x}", self.ids);
         let deadline = Instant::now() + within;
@@ -80,11 +99,24 @@ impl Line {
             // `-ERR invalid session id`
             return Err(Gone::HungUp);
         }
+        let asks = application == ASKS;
+        if asks {
+            self.open.push(id.clone());
+        }
         loop {
             match timeout_at(deadline, self.news.recv()).await {
-                Ok(Some(CallNews::Executed { id: ended, digits, now_at, .. })) if *ended == *id => {
-                    return if now_at == self.parked_at { Ok(digits) } else { Err(Gone::Taken) };
+                Ok(Some(CallNews::Executed { id: ended, digits, now_at, .. })) => {
+                    let earlier = self.open.iter().position(|open| **open == *ended);
+                    if let Some(at) = earlier {
+                        self.open.remove(at);
+                    }
+                    if *ended != *id && !(asks && earlier.is_some() && digits.is_some()) {
+                        continue;
+                    }
+                    return if now_at == self.parked_at { Ok(Ended::Told(digits)) } else { Err(Gone::Taken) };
                 }
+                // It may have ended meanwhile. If it has not, what comes next comes behind it.
+                Ok(Some(CallNews::Missed { .. })) => return Ok(Ended::Missed),
                 Ok(Some(CallNews::Unparked { .. })) => return Err(Gone::Taken),
                 Ok(Some(CallNews::HungUp { .. }) | None) => return Err(Gone::HungUp),
                 // Another's end, or the call is told of as parked once more.
@@ -124,11 +156,15 @@ impl Line {
             digit.as_millis()
         );
         let within = longest + answer + digit * (most + 1);
-        let typed = self.execute("play_and_get_digits", &argument, within).await?;
-        if typed.is_none() {
-            self.stays().await?;
+        loop {
+            // What he has typed unheard he is asked for again; what he types to the question before counts, too.
+            if let Ended::Told(typed) = self.execute(ASKS, &argument, within).await? {
+                if typed.is_none() {
+                    self.stays().await?;
+                }
+                return Ok(typed);
+            }
         }
-        Ok(typed)
     }
 
     /// A question that ends without digits may have been broken off because somebody takes the call: that is told a
@@ -138,6 +174,22 @@ impl Line {
             Ok(Some(CallNews::Unparked { .. })) => Err(Gone::Taken),
             Ok(Some(CallNews::HungUp { .. }) | None) => Err(Gone::HungUp),
             Ok(Some(_)) | Err(_) => Ok(()),
+        }
+    }
+
+    /// Somebody has sent the call elsewhere; whether it came back to where calls are parked for us.
+    pub(super) async fn parked_again(&mut self) -> Option<ParkedCall> {
+        let deadline = Instant::now() + BACK_WITHIN;
+        loop {
+            match timeout_at(deadline, self.news.recv()).await {
+                Ok(Some(CallNews::Parked(call))) => {
+                    self.parked_at = (call.number.clone(), call.context.clone());
+                    self.open.clear();
+                    return Some(call);
+                }
+                Ok(Some(CallNews::HungUp { .. }) | None) | Err(_) => return None,
+                Ok(Some(_)) => {}
+            }
         }
     }
 
@@ -166,14 +218,21 @@ impl Line {
         self.api(format!("uuid_setvar {} {name} {value}", self.call_id).trim_end()).await
     }
 
-    /// Ends the call, or finds it gone; whether the switch has said so.
+    /// Ends the call, or finds it gone; whether the switch has taken the command.
     pub(super) async fn hang_up(&self, cause: &str) -> bool {
-        let ended = self.node.api(&format!("uuid_kill {} {cause}", self.call_id)).await;
-        if let Err(error) = &ended {
-            let (node, call) = (&**self.node.name(), &*self.call_id);
-            tracing::warn!(node, call, "the call could not be hung up: {error}");
+        let (node, call) = (&**self.node.name(), &*self.call_id);
+        match self.node.api(&format!("uuid_kill {call} {cause}")).await.map(|reply| reply.text()) {
+            Ok(reply) => {
+                if reply.starts_with("-ERR") && !reply.contains("No such channel") {
+                    tracing::warn!(node, call, "FreeSWITCH does not hang up: {}", reply.trim());
+                }
+                true
+            }
+            Err(error) => {
+                tracing::warn!(node, call, "the call could not be hung up: {error}");
+                false
+            }
         }
-        ended.is_ok()
     }
 
     /// Waits until the caller hangs up.

@@ -10,15 +10,14 @@ use crate::model::ParkedCall;
 use crate::store::StoreError;
 
 impl Inner {
-    /// Whose the call is, if its channel or the dialled domain says so.
-    pub(super) fn account(&self, call: &ParkedCall) -> Option<AccountId> {
+    /// Whose the call is, if its channel or the dialled domain says so; an error if the channel names no account.
+    pub(super) fn account(&self, call: &ParkedCall) -> Result<Option<AccountId>, ()> {
         if let Some(account) = &call.account {
-            match account.parse() {
-                Ok(account) => return Some(account),
-                Err(error) => tracing::warn!(call = &*call.call_id, "its account_id is none: {error}"),
-            }
+            return account.parse().map(Some).map_err(|error| {
+                tracing::warn!(call = &*call.call_id, "its channel variable account_id is none: {error}");
+            });
         }
-        self.domains.get(call.domain.as_deref()?).cloned()
+        Ok(call.domain.as_deref().and_then(|domain| self.domains.get(domain)).cloned())
     }
 
     /// What a number leads to: in that account, or in the only one that has it.

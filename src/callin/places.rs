@@ -1,14 +1,15 @@
 //! Places in conferences with a limit: one is taken before a caller is sent in, and given back when he is seen there,
 //! or is not.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::model::Flag;
 use crate::registry::Registry;
 
-/// By conference and call: the node that it goes in by.
-type Taken = HashMap<Box<str>, BTreeMap<Arc<str>, Arc<str>>>;
+/// A call, and the node that it goes in by: an id may be used on two nodes.
+type Caller = (Arc<str>, Arc<str>);
+type Taken = HashMap<Box<str>, HashSet<Caller>>;
 
 /// The places that are taken by callers who are on their way.
 #[derive(Debug, Clone, Default)]
@@ -19,7 +20,7 @@ pub(super) struct Places(Arc<Mutex<Taken>>);
 pub(super) struct Place {
     places: Places,
     conference: Box<str>,
-    call: Arc<str>,
+    caller: Caller,
 }
 
 impl Places {
@@ -33,31 +34,31 @@ impl Places {
         (node, call): (&Arc<str>, &Arc<str>),
         most: Option<u64>,
     ) -> Option<Place> {
+        let caller = (call.clone(), node.clone());
         let mut taken = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(most) = most {
             // Whoever has just come in is in both; he counts once.
-            let mut present: HashSet<Arc<str>> = HashSet::new();
+            let mut present: HashSet<Caller> = HashSet::new();
             for instance in registry.conference(conference).iter() {
                 let participants = instance.participants();
                 let counted = participants.iter().filter(|one| !one.state().has(Flag::Ghost));
-                present.extend(counted.map(|participant| participant.call_id.clone()));
+                present.extend(counted.map(|one| (one.call_id.clone(), instance.node.clone())));
             }
-            let waiting = taken.get(conference);
-            present.extend(waiting.into_iter().flat_map(BTreeMap::keys).cloned());
-            present.remove(call);
+            present.extend(taken.get(conference).into_iter().flatten().cloned());
+            present.remove(&caller);
             if present.len() as u64 >= most {
                 return None;
             }
         }
-        taken.entry(conference.into()).or_default().insert(call.clone(), node.clone());
-        Some(Place { places: self.clone(), conference: conference.into(), call: call.clone() })
+        taken.entry(conference.into()).or_default().insert(caller.clone());
+        Some(Place { places: self.clone(), conference: conference.into(), caller })
     }
 
     /// The node by which others are on their way into a conference.
     #[must_use]
     pub(super) fn heading(&self, conference: &str, call: &str) -> Option<Arc<str>> {
         let taken = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut others = taken.get(conference)?.iter().filter(|(other, _)| &***other != call);
+        let mut others = taken.get(conference)?.iter().filter(|(other, _)| **other != *call);
         others.next().map(|(_, node)| node.clone())
     }
 }
@@ -66,7 +67,7 @@ impl Drop for Place {
     fn drop(&mut self) {
         let mut taken = self.places.0.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(calls) = taken.get_mut(&self.conference) {
-            calls.remove(&self.call);
+            calls.remove(&self.caller);
             if calls.is_empty() {
                 taken.remove(&self.conference);
             }

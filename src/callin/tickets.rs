@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use super::entering::Admitted;
 
 /// So long a bridged call may take to come in.
-const VALID: Duration = Duration::from_secs(60);
+pub(super) const VALID: Duration = Duration::from_secs(60);
 
 /// Tickets that were given out.
 #[derive(Default)]
@@ -21,6 +21,16 @@ impl Tickets {
         tickets.retain(|_, (_, until)| *until > now);
         tickets.insert(ticket.clone(), (admitted, now + VALID));
         ticket
+    }
+
+    /// Whether somebody may come with that ticket.
+    pub(super) fn knows(&self, ticket: &str) -> bool {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).contains_key(ticket)
+    }
+
+    /// Nobody comes with that ticket any more; whether nobody has.
+    pub(super) fn expire(&self, ticket: &str) -> bool {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).remove(ticket).is_some()
     }
 
     /// Who comes with that ticket; nobody comes with it again.

@@ -12,7 +12,7 @@
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use dashmap::DashMap;
 use futures_util::StreamExt;
@@ -22,9 +22,11 @@ use super::Inner;
 use super::entrance::{Entrance, Manner};
 use super::prompts::Prompt;
 use crate::actions::words::Media;
-use crate::model::{Flag, Outcome, ParticipantAction};
-use crate::registry::{Change, ChangeKind, Conference, Participant};
+use crate::model::{ActionResult, Flag, Outcome, ParticipantAction};
+use crate::registry::{Change, ChangeKind, Conference, Participant, Reason};
 
+/// So long it is remembered who waits in a conference that is out of reach.
+const FORGOTTEN_AFTER: Duration = Duration::from_secs(24 * 3_600);
 /// So many are let in, or made to wait, at the same time.
 const AT_ONCE: usize = 16;
 /// How often it is tried with one whom the switch does not do it for.
@@ -47,6 +49,8 @@ struct Room {
     /// One after the other.
     turn: tokio::sync::Mutex<()>,
     language: Mutex<Option<String>>,
+    /// Since when nothing of it is known.
+    gone_since: Mutex<Option<Instant>>,
 }
 
 impl Room {
@@ -60,6 +64,26 @@ impl Waiting {
     #[must_use]
     pub fn is_waiting(&self, conference: &str, call: &str) -> bool {
         self.room(conference).is_some_and(|room| room.people().contains_key(call))
+    }
+
+    /// Somebody who waits was muted, unmuted, deafened or undeafened by request: that is what he is to be afterwards.
+    pub fn was_told(&self, conference: &str, action: &ParticipantAction, results: &[ActionResult]) {
+        let change: fn(&mut Manner) = match action {
+            ParticipantAction::Mute => |own| own.muted = true,
+            ParticipantAction::Unmute => |own| own.muted = false,
+            ParticipantAction::Deaf => |own| own.deaf = true,
+            ParticipantAction::Undeaf => |own| own.deaf = false,
+            _ => return,
+        };
+        let Some(room) = self.room(conference) else { return };
+        let mut people = room.people();
+        for result in
+            results.iter().filter(|result| matches!(result.outcome, Outcome::Done | Outcome::Already))
+        {
+            if let Some(own) = result.call_id.as_ref().and_then(|call| people.get_mut(call)) {
+                change(own);
+            }
+        }
     }
 
     fn room(&self, conference: &str) -> Option<Arc<Room>> {
@@ -78,6 +102,7 @@ impl Inner {
 
     /// Somebody has come in who waits if `held`; then that is what he was to be.
     pub(super) fn comes_in(&self, entrance: &Entrance, call: &Arc<str>, held: Option<Manner>) {
+        self.forget();
         let room = self.parts.waiting.0.entry(entrance.conference_id.as_str().into()).or_default().clone();
         room.again.store(entrance.waits_again, Ordering::Release);
         room.language.lock().unwrap_or_else(PoisonError::into_inner).clone_from(&entrance.language);
@@ -98,6 +123,8 @@ impl Inner {
         let name = &*change.conference.name;
         let Some(room) = self.parts.waiting.room(name) else { return };
         match (change.kind, &change.participant) {
+            // Who is out of reach is still there, as far as anybody knows, and waits when the node is back.
+            _ if change.reason == Reason::NodeLost => {}
             (ChangeKind::ConferenceDestroyed, _) if self.parts.registry.conference(name).is_empty() => {
                 self.parts.waiting.0.remove(name);
             }
@@ -105,6 +132,21 @@ impl Inner {
             (ChangeKind::Left, Some((participant, _))) => drop(room.people().remove(&participant.call_id)),
             _ => {}
         }
+    }
+
+    /// Conferences that went with their node and have not been seen again for long are over.
+    fn forget(&self) {
+        let now = Instant::now();
+        self.parts.waiting.0.retain(|name, room| {
+            let mut since = room.gone_since.lock().unwrap_or_else(PoisonError::into_inner);
+            match self.parts.registry.conference(name).is_empty() {
+                true => now.duration_since(*since.get_or_insert(now)) < FORGOTTEN_AFTER,
+                false => {
+                    *since = None;
+                    true
+                }
+            }
+        });
     }
 
     /// Changes were missed.
@@ -130,7 +172,7 @@ impl Inner {
                 if inner.has_moderator(&conference) {
                     room.had_one.store(true, Ordering::Release);
                     inner.release(&room, &conference).await;
-                } else if room.again.load(Ordering::Acquire) && room.had_one.swap(false, Ordering::AcqRel) {
+                } else if room.again.load(Ordering::Acquire) && room.had_one.load(Ordering::Acquire) {
                     inner.hold(&room, &conference).await;
                 }
             };
@@ -192,7 +234,10 @@ impl Inner {
                 !state.has(Flag::Moderator) && !room.people().contains_key(&participant.call_id)
             })
             .collect();
-        tracing::info!(conference, people = members.len(), "the last moderator has left: everybody waits");
+        if members.is_empty() {
+            return;
+        }
+        tracing::info!(conference, people = members.len(), "no moderator is left: everybody waits");
         stream::iter(members)
             .for_each_concurrent(AT_ONCE, |(instance, participant)| async move {
                 let state = participant.state();

@@ -93,7 +93,16 @@ fn parse_domain(pair: &str) -> Option<(String, AccountId)> {
     Some((domain, account.trim().parse().ok()?))
 }
 
-pub(super) fn check(callin: &Callin, found: &mut Found) {
+pub(super) fn check(callin: &Callin, node_name: Option<&str>, found: &mut Found) {
+    let is_name = |name: &str| {
+        !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"._@-".contains(&byte))
+    };
+    if callin.shared && !node_name.is_some_and(is_name) {
+        found.add(
+            "callin.shared",
+            "each daemon claims calls by its events.node_name: give it one of letters, digits and . _ @ -",
+        );
+    }
     for (at, context) in callin.contexts.iter().enumerate() {
         if context.trim().is_empty() {
             found.add(format!("callin.contexts[{at}]"), "expected the name of a context of the dialplan");
@@ -105,8 +114,11 @@ pub(super) fn check(callin: &Callin, found: &mut Found) {
         }
     }
     for (at, number) in callin.lobbies.iter().enumerate() {
-        if number.trim().is_empty() {
-            found.add(format!("callin.lobbies[{at}]"), "expected a number that is dialled");
+        if number.is_empty() || !number.bytes().all(|byte| byte.is_ascii_digit()) {
+            found.add(
+                format!("callin.lobbies[{at}]"),
+                format!("expected the digits of a number, found `{number}`"),
+            );
         }
     }
     found.range("callin.tries", callin.tries.into(), 1, 10);

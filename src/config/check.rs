@@ -23,7 +23,7 @@ pub(super) fn check(config: &Config) -> Vec<Problem> {
     found.range("conference.audit_interval_s", config.conference.audit_interval_s, 1, DAY_MS / 1000);
     check_media(&config.media, &mut found);
     check_dial(&config.dial, &mut found);
-    super::callin::check(&config.callin, &mut found);
+    super::callin::check(&config.callin, config.events.node_name.as_deref(), &mut found);
     super::callin::check_prompts(&config.prompts, &mut found);
     super::events::check(&config.events, &mut found);
     super::amqp::check(&config.amqp, &mut found);

@@ -21,6 +21,8 @@ pub struct ParkedCall {
     pub ticket: Option<Box<str>>,
     /// The dialplan, or somebody who took it before, says that it is for us.
     pub is_marked: bool,
+    /// Somebody has been done with it since.
+    pub is_over: bool,
     /// It is connected.
     pub is_answered: bool,
     /// The conference that it is in, or was in last.
@@ -43,6 +45,11 @@ pub enum CallNews {
         /// Number and context that the call has now: others if somebody has sent it elsewhere.
         now_at: (Box<str>, Box<str>),
     },
+    /// Something may have happened that was not told.
+    Missed {
+        /// The call.
+        call_id: Arc<str>,
+    },
     /// It waits no more and goes on elsewhere.
     Unparked {
         /// The call.
@@ -62,6 +69,7 @@ impl CallNews {
         match self {
             Self::Parked(ParkedCall { call_id, .. })
             | Self::Executed { call_id, .. }
+            | Self::Missed { call_id }
             | Self::Unparked { call_id }
             | Self::HungUp { call_id } => call_id,
         }

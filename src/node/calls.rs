@@ -155,6 +155,7 @@ impl CallTranslator {
             domain: domain.map(|domain| domain.to_ascii_lowercase().into()),
             ticket: boxed(Header::Ticket),
             is_marked: text(Header::Mark).is_some_and(|mark| mark == "true"),
+            is_over: text(Header::Mark).is_some_and(|mark| mark != "true"),
             is_answered: text(Header::AnswerState).is_some_and(|state| state == "answered"),
             // The name stands there as soon as he knocks (mod_conference.c, `conference_function`), the id when he is in.
             conference: text(Header::MemberId).and_then(|_| boxed(Header::Conference)),

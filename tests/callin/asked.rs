@@ -121,6 +121,11 @@ async fn a_number_that_leads_nowhere_is_refused_and_said_to_be() {
     assert_eq!((reason, &*notice.conference_id), ("unknown_number", "-"));
     door.gone(&ann).await;
     assert_eq!(door.heard(&ann), ["bad_number"]);
+    let commands = door.switch().commands();
+    let answered =
+        commands.iter().position(|seen| seen.text.contains(&ann) && seen.text.contains(": answer\n"));
+    let told = commands.iter().position(|seen| seen.text.contains("name=bad_number"));
+    assert!(answered.is_some() && answered < told, "he has to be connected to hear it");
 }
 
 #[tokio::test]

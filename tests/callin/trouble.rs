@@ -103,6 +103,23 @@ async fn a_call_that_somebody_sends_elsewhere_is_left_alone() {
 }
 
 #[tokio::test]
+async fn a_call_that_is_parked_for_us_once_more_is_asked_once_more() {
+    let door = Door::open().await;
+    let id = door.conference(json!({"member": {"pins": ["1234"]}})).await;
+    let ann = door.call("Ann");
+    soon("a question", door.switch().until_asked(&ann, 1)).await;
+    door.switch().api(&format!("uuid_transfer {ann} 'set:convened_callin=true,park' inline"));
+    soon("the second question", async {
+        while door.switch().world(|world, _| world.questions(&ann)) != (2, true) {
+            look_again().await;
+        }
+    })
+    .await;
+    door.switch().press(&ann, "1234#").unwrap();
+    door.people(&id, 1).await;
+}
+
+#[tokio::test]
 async fn half_a_pin_before_a_hang_up_is_no_guess() {
     let door = Door::open().await;
     door.conference(json!({"member": {"pins": ["1234"]}})).await;
@@ -178,6 +195,20 @@ async fn a_call_connection_that_is_cut_loses_no_caller() {
     door.people(&id, 2).await;
     door.quiet().await;
     assert_eq!(door.callin().figures().hung_up.load(Ordering::Relaxed), 1);
+}
+
+#[tokio::test]
+async fn what_is_typed_while_nobody_hears_is_asked_for_again() {
+    let door = Door::with(1, |config| config.callin.answer_timeout_ms = 20_000).await;
+    let id = door.conference(json!({"member": {"pins": ["1"]}})).await;
+    let ann = door.call("Ann");
+    soon("a question", door.switch().until_asked(&ann, 1)).await;
+    door.switch().cut(Which::Events);
+    soon("no listeners", door.switch().until_listeners(0)).await;
+    door.switch().press(&ann, "1#").unwrap();
+    door.types(&ann, 2, "1#").await;
+    door.people(&id, 1).await;
+    assert_eq!(door.callin().figures().refused(convened::callin::Refusal::BadPin), 0);
 }
 
 #[tokio::test]

@@ -65,6 +65,21 @@ async fn who_waited_is_as_he_was_to_be() {
 }
 
 #[tokio::test]
+async fn who_is_muted_by_request_while_he_waits_is_muted_afterwards() {
+    let door = Door::open().await;
+    let id = conference(&door, false).await;
+    door.call("Ann");
+    door.call("Ben");
+    let ann = door.person(&id, "Ann", waits).await;
+    door.person(&id, "Ben", waits).await;
+    door.owner.act(&format!("conferences/{id}/participants/{}", ann["participant_id"]), "mute").await.ok();
+    door.dial(caller("Mod").dialling(MODERATORS));
+    door.person(&id, "Ben", is_free).await;
+    let ann = door.person(&id, "Ann", |one| one.get("waiting").is_none() && one["hear"] == true).await;
+    assert_eq!(ann["speak"], false);
+}
+
+#[tokio::test]
 async fn where_a_moderator_is_required_everybody_waits_again_and_is_later_as_he_was() {
     let door = Door::open().await;
     let id = conference(&door, true).await;
@@ -117,6 +132,32 @@ async fn who_waits_and_hangs_up_is_forgotten_and_so_is_the_conference() {
     // And in the next run of it everybody waits anew.
     door.call("Ben");
     door.person(&id, "Ben", waits).await;
+}
+
+#[tokio::test]
+async fn who_waits_on_a_node_that_is_out_of_reach_for_long_waits_on_when_it_is_back() {
+    let door = Door::with(1, |config| {
+        let node = &mut config.node[0];
+        (node.stale_after_s, node.gone_after_s, node.reconnect_max_ms) = (0, 1, 20);
+    })
+    .await;
+    let id = conference(&door, false).await;
+    let ann = door.call("Ann");
+    door.person(&id, "Ann", waits).await;
+    door.quiet().await;
+    door.switch().stop_listening().await;
+    door.switch().cut(convened::sim::switch::Which::All);
+    soon("its end, as far as is known", async {
+        while !door.house.daemon.context().registry.conference(&id).is_empty() {
+            look_again().await;
+        }
+    })
+    .await;
+    door.switch().listen_again().await.expect("it listens");
+    door.person(&id, "Ann", waits).await;
+    door.dial(caller("Mod").dialling(MODERATORS));
+    door.person(&id, "Ann", is_free).await;
+    assert!(!door.house.daemon.context().waiting.is_waiting(&id, &ann));
 }
 
 #[tokio::test]

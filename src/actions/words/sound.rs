@@ -12,6 +12,10 @@ pub struct Sound(String);
 
 /// What mod_tone_stream plays.
 const TONES: [&str; 2] = ["tone_stream://", "silence_stream://"];
+/// No ear hears more, in hertz.
+const HIGHEST_HZ: u32 = 20_000;
+/// The longest that all of it may take, in milliseconds.
+const LONGEST_MS: u32 = 60_000;
 /// The longest tone, and pause behind it, of a document, in milliseconds: FreeSWITCH makes all of it at once, in memory.
 const LONGEST_TONE_MS: u32 = 10_000;
 /// So many of them in a row.
@@ -58,7 +62,8 @@ impl Sound {
     /// [`Refused::NotATone`].
     pub fn check_tone(text: &str) -> Result<(), Refused> {
         if let Some(millis) = text.strip_prefix("silence_stream://") {
-            return number(millis, LONGEST_TONE_MS);
+            return number(millis, LONGEST_TONE_MS)
+                .and_then(|ms| if ms == 0 { Err(Refused::NotATone) } else { Ok(()) });
         }
         match text.strip_prefix("tone_stream://").or(text.starts_with('%').then_some(text)) {
             Some(tones) => check_tones(tones),
@@ -87,9 +92,8 @@ fn check_tones(text: &str) -> Result<(), Refused> {
         Some((tones, loops)) => (tones, Some(loops)),
         None => (text, None),
     };
-    if let Some(loops) = loops {
-        number(loops, MOST_LOOPS)?;
-    }
+    let loops = loops.map_or(Ok(1), |loops| number(loops, MOST_LOOPS))?;
+    let mut whole = 0;
     let tones: Vec<_> = tones.split(';').collect();
     if tones.len() > MOST_TONES {
         return Err(Refused::NotATone);
@@ -102,17 +106,20 @@ fn check_tones(text: &str) -> Result<(), Refused> {
         if !(3..=10).contains(&parts.len()) {
             return Err(Refused::NotATone);
         }
+        let frequencies = parts.len() as u32 - 2;
         for (at, part) in parts.into_iter().enumerate() {
-            number(part, if at < 2 { LONGEST_TONE_MS } else { 20_000 })?;
+            let value = number(part, if at < 2 { LONGEST_TONE_MS } else { HIGHEST_HZ })?;
+            // FreeSWITCH plays several frequencies one after the other, each for that long, or at once.
+            whole += if at < 2 { value * frequencies } else { 0 };
         }
     }
-    Ok(())
+    if whole * loops.max(1) > LONGEST_MS { Err(Refused::NotATone) } else { Ok(()) }
 }
 
-fn number(text: &str, most: u32) -> Result<(), Refused> {
+fn number(text: &str, most: u32) -> Result<u32, Refused> {
     let digits = !text.is_empty() && text.len() <= 6 && text.bytes().all(|byte| byte.is_ascii_digit());
     match text.parse::<u32>() {
-        Ok(number) if digits && number <= most => Ok(()),
+        Ok(number) if digits && number <= most => Ok(number),
         _ => Err(Refused::NotATone),
     }
 }
@@ -186,6 +193,8 @@ mod tests {
             "%(200,0,-440)",
             "%(2e3,0,440)",
             "silence_stream://-1",
+            "silence_stream://0",
+            "%(10000,0,440);loops=20",
             "silence_stream://99999999",
             "silence_stream://0,1400",
         ] {

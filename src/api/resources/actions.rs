@@ -80,7 +80,9 @@ async fn on_participants(
     carry_out(context, caller, request, move |context, caller, request| async move {
         let found = running(&context, &caller, &request).await?;
         let name = action.name();
+        let asked = action.clone();
         let results = context.switchboard.participants(&found.instances, action, selection.as_ref()).await;
+        context.waiting.was_told(&found.id, &asked, &results);
         Ok(carried(found, name, results, false))
     })
     .await
@@ -106,7 +108,9 @@ async fn on_participant(
             is_at_hand(&context, &caller, to, &conference).await?;
         }
         let name = action.name();
+        let asked = action.clone();
         let result = context.switchboard.participant(&conference, &participant, action).await;
+        context.waiting.was_told(&found.id, &asked, std::slice::from_ref(&result));
         Ok(carried(found, name, vec![result], true))
     })
     .await
