@@ -55,8 +55,10 @@ impl Whose for Nobodys {
 
 /// Somebody begins or ends to talk, again and again.
 struct Talk {
+    registry: Arc<Registry>,
     writer: Writer<Hub>,
     calls: Vec<&'static str>,
+    is_talking: Vec<bool>,
     sequence: u64,
 }
 
@@ -66,9 +68,11 @@ impl Talk {
         let feed = hub.feed().expect("nobody else");
         let sorter = Sorter::new(streams.clone(), Arc::new(Nobodys));
         tokio::spawn(sorter.run(feed, hub.listen_to_notices(), CancellationToken::new()));
-        let writer = Writer::new(Arc::new(Registry::new()), "fs1".into(), hub);
+        let registry = Arc::new(Registry::new());
+        let writer = Writer::new(registry.clone(), "fs1".into(), hub);
         let call = |number: u32| &*format!("0d1b7bb5-6dcb-4a4c-a56b-{number:012}").leak();
-        let mut talk = Self { writer, calls: (0..TALKERS).map(call).collect(), sequence: 0 };
+        let (calls, is_talking) = ((0..TALKERS).map(call).collect(), vec![false; TALKERS as usize]);
+        let mut talk = Self { registry, writer, calls, is_talking, sequence: 0 };
         for number in 0..TALKERS {
             talk.sequence += 1;
             let event = joined(talk.sequence, talk.calls[number as usize], number);
@@ -80,13 +84,18 @@ impl Talk {
     async fn go_on(&mut self, changes: u64) {
         for _ in 0..changes {
             self.sequence += 1;
-            let (turn, number) =
-                (self.sequence / u64::from(TALKERS), (self.sequence % u64::from(TALKERS)) as u32);
-            let event = state(self.sequence, self.calls[number as usize], number);
-            let event = event.is(Flag::Talking, turn.is_multiple_of(2));
+            let at_call = (self.sequence % u64::from(TALKERS)) as usize;
+            self.is_talking[at_call] ^= true;
+            let event = state(self.sequence, self.calls[at_call], at_call as u32);
+            let event = event.is(Flag::Talking, self.is_talking[at_call]);
             self.writer.apply(&event.0, at(self.sequence));
             tokio::task::consume_budget().await;
         }
+    }
+
+    /// How many changes there were.
+    fn changes(&self) -> u64 {
+        self.registry.conference("daily")[0].change_number()
     }
 }
 
@@ -153,7 +162,7 @@ async fn rates(rabbit: &Rabbit) {
     };
     let mut talk = Talk::begin(&streams);
     // It makes the exchange.
-    confirmed(u64::from(TALKERS)).await;
+    confirmed(talk.changes()).await;
     let channel = bare(&rabbit.url(), &exchange).await;
     let (kept, _) = streams.all().read(streams.all().begin(), usize::MAX).expect("it is kept");
     let body = format!("{}}}", kept.last().expect("one").open_body(&streams.origin));
@@ -162,9 +171,10 @@ async fn rates(rabbit: &Rabbit) {
         let began = Instant::now();
         publish(&channel, &exchange, body.as_bytes()).await;
         rates[0].push(ROUND as f64 / began.elapsed().as_secs_f64());
-        let before = publisher.figures().confirmed;
+        let before = talk.changes();
         let began = Instant::now();
         talk.go_on(ROUND).await;
+        assert_eq!(talk.changes(), before + ROUND, "each word was one change");
         confirmed(before + ROUND).await;
         rates[1].push(ROUND as f64 / began.elapsed().as_secs_f64());
     }

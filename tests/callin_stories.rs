@@ -18,6 +18,8 @@ mod house;
 mod joined;
 #[path = "callin/nodes.rs"]
 mod nodes;
+#[path = "callin/recorded.rs"]
+mod recorded;
 #[path = "callin/trouble.rs"]
 mod trouble;
 #[path = "callin/waiting.rs"]
