@@ -11,6 +11,8 @@
 //!                                              │
 //!                                          documents ── store (SQLite, PostgreSQL)
 //! ```
+//!
+//! Beside the house stand `client` and `people`: the commands for people, which only know the API.
 
 pub mod actions;
 pub mod amqp;

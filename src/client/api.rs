@@ -126,15 +126,15 @@ impl Api {
     /// # Errors
     /// There is no such conference, several have that name, or as [`get`](Self::get).
     pub async fn resolve(&self, named: &str) -> Result<(String, Value), Trouble> {
-        let not_found = match self.get(&self.conference(named)).await {
+        let unknown = match self.get(&self.conference(named)).await {
             Ok(answer) => return Ok((named.to_owned(), answer.data)),
-            Err(trouble) if trouble.is_not_found() => trouble,
+            Err(trouble) if trouble.is_unknown(named) => trouble,
             Err(trouble) => return Err(trouble),
         };
-        let Ok(found) = self.conferences(Some(named)).await else { return Err(not_found) };
+        let Ok(found) = self.conferences(Some(named)).await else { return Err(unknown) };
         let ids: Vec<String> = found.iter().map(|line| Line::of(line).id).collect();
         match ids.as_slice() {
-            [] => Err(not_found),
+            [] => Err(unknown),
             [id] => Ok((id.clone(), self.get(&self.conference(id)).await?.data)),
             several => Err(Trouble::Refused(Box::new(Refusal {
                 status: 400,

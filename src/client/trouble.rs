@@ -37,6 +37,13 @@ impl Trouble {
         matches!(self, Self::Refused(refusal) if refusal.status == 404)
     }
 
+    /// Whether nothing of that id is known: it is not there, or, while a node is out of reach, it may be.
+    pub fn is_unknown(&self, id: &str) -> bool {
+        let Self::Refused(refusal) = self else { return false };
+        let is_of_it = refusal.data["cause"].as_str() == Some(id);
+        is_of_it && matches!(refusal.data["reason"].as_str(), Some("not_found" | "not_known"))
+    }
+
     /// Whether it was not clear which conference was meant.
     pub fn is_ambiguous(&self) -> bool {
         matches!(self, Self::Refused(refusal) if refusal.message == "ambiguous")

@@ -61,7 +61,7 @@ impl Acting<'_> {
                 Ok(())
             }
             Err(trouble) => match participant {
-                Some(participant) if is_about(&trouble, participant) => {
+                Some(participant) if trouble.is_not_found() && trouble.is_unknown(participant) => {
                     self.results.push(missing(participant));
                     Ok(())
                 }
@@ -75,7 +75,7 @@ impl Acting<'_> {
         let action = json!({ "action": self.action });
         let asked = self.api.act(&format!("{}{below}", self.api.conference(self.id())), &action).await;
         let Err(trouble) = asked else { return asked };
-        if self.id.is_some() || !is_about(&trouble, self.named) {
+        if self.id.is_some() || !trouble.is_unknown(self.named) {
             return Err(trouble);
         }
         match self.api.resolve(self.named).await {
@@ -86,8 +86,8 @@ impl Acting<'_> {
             }
             // Somebody may act who may not read.
             Ok(_) => Err(trouble),
-            Err(other) if other.is_not_found() || !other.is_ambiguous() => Err(trouble),
-            Err(ambiguous) => Err(ambiguous),
+            Err(other) if other.is_ambiguous() => Err(other),
+            Err(_) => Err(trouble),
         }
     }
 
@@ -107,14 +107,6 @@ impl Acting<'_> {
         ended.map_err(told(self.api))?;
         verdict(self.action, &self.results)
     }
-}
-
-/// Whether it is refused because there is no such thing.
-fn is_about(trouble: &Trouble, id: &str) -> bool {
-    let Trouble::Refused(refusal) = trouble else { return false };
-    refusal.status == 404
-        && refusal.data["cause"].as_str() == Some(id)
-        && refusal.data["reason"] == "not_found"
 }
 
 fn missing(participant: &str) -> Value {

@@ -8,7 +8,7 @@ use super::{api, told};
 use crate::cli::{Failure, List};
 use crate::client::Line;
 
-/// Prints them all, whatever the number of pages.
+/// Prints them all, whatever the number of pages: those that run first, by name.
 pub(super) async fn run(list: List) -> Result<(), Failure> {
     let api = api(list.remote)?;
     let mut found = api.conferences(None).await.map_err(told(&api))?;
@@ -19,7 +19,9 @@ pub(super) async fn run(list: List) -> Result<(), Failure> {
     if list.json {
         return output.json(&Value::Array(found));
     }
-    let lines: Vec<Line> = found.iter().map(Line::of).collect();
+    let mut lines: Vec<Line> = found.iter().map(Line::of).collect();
+    // What runs is looked for most; the API's order is that of ids.
+    lines.sort_by_cached_key(|line| (!line.is_running(), line.title().to_lowercase(), line.id.clone()));
     output.print(table(&lines).text(output))?;
     let running = lines.iter().filter(|line| line.is_running());
     let (running, people) =
