@@ -2,8 +2,8 @@
 
 use std::path::PathBuf;
 
+use clap::Subcommand;
 use clap::builder::NonEmptyStringValueParser;
-use clap::{ArgGroup, Subcommand};
 
 use crate::client::Address;
 
@@ -137,7 +137,6 @@ pub struct Top {
 
 /// An action on participants.
 #[derive(Clone, Debug, PartialEq, Eq, clap::Args)]
-#[command(group(ArgGroup::new("whom").required(true).args(["participants", "all"])))]
 pub struct OnPeople {
     #[command(flatten)]
     #[allow(missing_docs, reason = "the options are described in `Remote`")]
@@ -146,7 +145,8 @@ pub struct OnPeople {
     #[arg(value_name = "CONFERENCE", value_parser = NonEmptyStringValueParser::new())]
     pub conference: String,
     /// Participants, each by the number that `show` tells, or by the id of the call
-    #[arg(value_name = "PARTICIPANT", value_parser = NonEmptyStringValueParser::new())]
+    #[arg(value_name = "PARTICIPANT", required_unless_present = "all", conflicts_with = "all")]
+    #[arg(value_parser = NonEmptyStringValueParser::new())]
     pub participants: Vec<String>,
     /// All of them; moderators are left alone by everything but `kick`
     #[arg(long)]
