@@ -5,6 +5,7 @@
 
 mod args;
 mod failure;
+mod manual;
 
 use std::future::Future;
 use std::io::Write;
@@ -16,7 +17,8 @@ use clap::Parser;
 
 pub use args::{
     Args, Command, CredentialCommand, CredentialCreate, CredentialList, CredentialRevoke, Demo, Export,
-    Import, KeyCommand, Migrate, Replay, Scope, Speed, TokenCommand,
+    Import, KeyCommand, List, Migrate, OnConference, OnPeople, PeopleCommand, Remote, Replay, Scope, Show,
+    Speed, Status, TokenCommand, Top, Watch,
 };
 pub use failure::Failure;
 
@@ -65,6 +67,9 @@ pub trait Program {
 
     /// `convened import`.
     fn import(&self, config: Config, import: Import) -> impl Future<Output = Result<Printed, Failure>>;
+
+    /// The commands for people. They print by themselves: some never end.
+    fn people(&self, command: PeopleCommand) -> impl Future<Output = Result<(), Failure>>;
 }
 
 /// Does what the command line of this process asks for.
@@ -118,6 +123,11 @@ fn execute(command: Command, environment: &Environment, program: &impl Program) 
             let logs = start_logs(&Config::built_in(environment)?.log)?;
             block_on_beside(&logs, program.replay(replay))
         }
+        Command::People(command) => block_on(program.people(command)),
+        Command::Completions { shell } => {
+            Ok(Printed { stdout: manual::completions(shell), ..Printed::default() })
+        }
+        Command::Man { directory } => manual::pages(&directory).map(Printed::from),
     }
 }
 

@@ -11,6 +11,8 @@
 //!                                              │
 //!                                          documents ── store (SQLite, PostgreSQL)
 //! ```
+//!
+//! Beside the house stand `client` and `people`: the commands for people, which only know the API.
 
 pub mod actions;
 pub mod amqp;
@@ -19,6 +21,7 @@ pub mod app;
 pub mod auth;
 pub mod callin;
 pub mod cli;
+pub mod client;
 pub mod config;
 pub mod documents;
 pub mod esl;
@@ -26,6 +29,7 @@ pub mod hub;
 mod json;
 pub mod model;
 pub mod node;
+pub mod people;
 pub mod registry;
 pub mod secret;
 pub mod sim;

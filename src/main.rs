@@ -4,8 +4,11 @@ use std::process::ExitCode;
 
 use convened::app;
 use convened::auth::CredentialKind;
-use convened::cli::{self, CredentialCommand, Demo, Export, Failure, Import, Printed, Program, Replay};
+use convened::cli::{
+    self, CredentialCommand, Demo, Export, Failure, Import, PeopleCommand, Printed, Program, Replay,
+};
 use convened::config::Config;
+use convened::people;
 
 /// The commands that need more than the command line.
 struct Convened;
@@ -42,6 +45,10 @@ impl Program for Convened {
 
     async fn import(&self, config: Config, import: Import) -> Result<Printed, Failure> {
         app::import(config, import).await
+    }
+
+    async fn people(&self, command: PeopleCommand) -> Result<(), Failure> {
+        people::run(command).await
     }
 }
 

@@ -1,6 +1,7 @@
 //! The arguments, as clap parses them.
 
 mod credential;
+mod people;
 mod transfer;
 
 use std::net::SocketAddr;
@@ -8,16 +9,19 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Parser, Subcommand};
+use clap_complete::Shell;
 
 pub use credential::{
     CredentialCommand, CredentialCreate, CredentialList, CredentialRevoke, KeyCommand, Scope, TokenCommand,
 };
+pub use people::{List, OnConference, OnPeople, PeopleCommand, Remote, Show, Status, Top, Watch};
 pub use transfer::{Export, Import, Migrate};
 
 const DEFAULT_CONFIG: &str = "/etc/convened/convened.toml";
 
 const EXIT_CODES: &str = "\
-Exit codes: 0 done, 1 failed, 2 wrong arguments, 78 configuration or credentials refused.
+Exit codes: 0 done, 1 failed, 2 wrong arguments, 4 not found or not running, 69 out of reach, 78 configuration or
+credentials refused.
 Every key of the configuration file can be set from the environment: CONVENED__SECTION__KEY.";
 
 /// Controls the conferences of FreeSWITCH nodes over a REST API.
@@ -90,6 +94,23 @@ Examples:
     /// Play a recorded Event Socket session to whoever connects, as a FreeSWITCH would
     #[command(after_help = "Example:\n  convened replay standup.jsonl --listen 127.0.0.1:8021 --speed 10")]
     Replay(Replay),
+    /// A command that asks a running daemon.
+    #[command(flatten)]
+    People(PeopleCommand),
+    /// Print a script that completes commands and options in a shell
+    #[command(after_help = "Examples:\n  convened completions bash\n  convened completions zsh")]
+    Completions {
+        /// The shell
+        #[arg(value_name = "SHELL")]
+        shell: Shell,
+    },
+    /// Write a manual page for each command into a directory
+    #[command(hide = true, after_help = "Example:\n  convened man /usr/share/man/man1")]
+    Man {
+        /// The directory, which has to be there
+        #[arg(value_name = "DIR")]
+        directory: PathBuf,
+    },
 }
 
 /// `convened demo`.

@@ -12,6 +12,11 @@ pub enum Failure {
     /// The configuration is wrong, or a password, key or token is refused: starting again will not
     /// help. Exit code 78, `EX_CONFIG` of `sysexits.h`.
     Config(String),
+    /// What was asked for is not there, or does not run. Exit code 4.
+    NotFound(String),
+    /// The daemon, its switch or its database is out of reach: later it may go well. Exit code 69,
+    /// `EX_UNAVAILABLE` of `sysexits.h`.
+    Unavailable(String),
     /// Anything else. Exit code 1.
     Other(anyhow::Error),
 }
@@ -21,12 +26,18 @@ impl Failure {
     pub const USAGE: u8 = 2;
     /// The exit code for a configuration that cannot work.
     pub const CONFIG: u8 = 78;
+    /// The exit code for what is not there.
+    pub const NOT_FOUND: u8 = 4;
+    /// The exit code for what cannot be reached.
+    pub const UNAVAILABLE: u8 = 69;
 
     /// The code that the process exits with.
     pub fn exit_code(&self) -> u8 {
         match self {
             Self::Usage(_) => Self::USAGE,
             Self::Config(_) => Self::CONFIG,
+            Self::NotFound(_) => Self::NOT_FOUND,
+            Self::Unavailable(_) => Self::UNAVAILABLE,
             Self::Other(_) => 1,
         }
     }
@@ -35,7 +46,9 @@ impl Failure {
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let text = match self {
-            Self::Usage(text) | Self::Config(text) => text.clone(),
+            Self::Usage(text) | Self::Config(text) | Self::NotFound(text) | Self::Unavailable(text) => {
+                text.clone()
+            }
             // With all causes on one line.
             Self::Other(error) => format!("{error:#}"),
         };
