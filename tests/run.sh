@@ -14,10 +14,12 @@ has_postgresql() {
 }
 
 # curl: the demo's lines are pasted into a shell. util-linux: prlimit, for a disk that is full, and
-# setpriv, for PostgreSQL and RabbitMQ, which root must not run. procps: kill. python3: clients written for Kazoo.
+# setpriv, for PostgreSQL and RabbitMQ, which root must not run. procps: kill. bsdutils: script, a terminal for
+# what fills one. python3: clients written for Kazoo.
 missing=
 command -v curl >/dev/null || missing="$missing curl"
 { command -v prlimit && command -v setpriv; } >/dev/null || missing="$missing util-linux"
+command -v script >/dev/null || missing="$missing bsdutils"
 [ -x /bin/kill ] || missing="$missing procps"
 has_postgresql || missing="$missing postgresql"
 [ -x /usr/lib/rabbitmq/bin/rabbitmq-server ] || missing="$missing rabbitmq-server"

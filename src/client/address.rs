@@ -7,7 +7,7 @@ use http::Uri;
 
 /// The address of an API.
 ///
-/// Another way to it is another value of [`Way`] and a line in [`super::transport`]; nothing else looks at it.
+/// Another way to it is another value of `Way` and a line in `client::transport`; nothing else looks at it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Address {
     text: String,

@@ -77,8 +77,8 @@ pub struct Remote {
 /// `convened status`.
 #[derive(Clone, Debug, PartialEq, Eq, clap::Args)]
 pub struct Status {
+    /// Which daemon, and in whose name.
     #[command(flatten)]
-    #[allow(missing_docs, reason = "the options are described in `Remote`")]
     pub remote: Remote,
     /// Print one JSON document
     #[arg(long)]
@@ -88,8 +88,8 @@ pub struct Status {
 /// `convened list`.
 #[derive(Clone, Debug, PartialEq, Eq, clap::Args)]
 pub struct List {
+    /// Which daemon, and in whose name.
     #[command(flatten)]
-    #[allow(missing_docs, reason = "the options are described in `Remote`")]
     pub remote: Remote,
     /// Only those that run
     #[arg(long)]
@@ -102,8 +102,8 @@ pub struct List {
 /// `convened show`.
 #[derive(Clone, Debug, PartialEq, Eq, clap::Args)]
 pub struct Show {
+    /// Which daemon, and in whose name.
     #[command(flatten)]
-    #[allow(missing_docs, reason = "the options are described in `Remote`")]
     pub remote: Remote,
     /// The conference
     #[arg(value_name = "CONFERENCE", value_parser = NonEmptyStringValueParser::new())]
@@ -116,8 +116,8 @@ pub struct Show {
 /// `convened watch`.
 #[derive(Clone, Debug, PartialEq, Eq, clap::Args)]
 pub struct Watch {
+    /// Which daemon, and in whose name.
     #[command(flatten)]
-    #[allow(missing_docs, reason = "the options are described in `Remote`")]
     pub remote: Remote,
     /// The conference; without it, all of the account
     #[arg(value_name = "CONFERENCE", value_parser = NonEmptyStringValueParser::new())]
@@ -130,16 +130,16 @@ pub struct Watch {
 /// `convened top`.
 #[derive(Clone, Debug, PartialEq, Eq, clap::Args)]
 pub struct Top {
+    /// Which daemon, and in whose name.
     #[command(flatten)]
-    #[allow(missing_docs, reason = "the options are described in `Remote`")]
     pub remote: Remote,
 }
 
 /// An action on participants.
 #[derive(Clone, Debug, PartialEq, Eq, clap::Args)]
 pub struct OnPeople {
+    /// Which daemon, and in whose name.
     #[command(flatten)]
-    #[allow(missing_docs, reason = "the options are described in `Remote`")]
     pub remote: Remote,
     /// The conference
     #[arg(value_name = "CONFERENCE", value_parser = NonEmptyStringValueParser::new())]
@@ -159,8 +159,8 @@ pub struct OnPeople {
 /// An action on a conference.
 #[derive(Clone, Debug, PartialEq, Eq, clap::Args)]
 pub struct OnConference {
+    /// Which daemon, and in whose name.
     #[command(flatten)]
-    #[allow(missing_docs, reason = "the options are described in `Remote`")]
     pub remote: Remote,
     /// The conference
     #[arg(value_name = "CONFERENCE", value_parser = NonEmptyStringValueParser::new())]
