@@ -10,6 +10,8 @@ mod arguments;
 mod audit;
 #[path = "support/rest.rs"]
 mod client;
+#[path = "rest/comebacks.rs"]
+mod comebacks;
 #[path = "rest/databases.rs"]
 mod databases;
 #[path = "rest/dial.rs"]

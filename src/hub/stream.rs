@@ -146,7 +146,7 @@ impl Stream {
         let of = |told: &Told| told.number().filter(|(of, _)| ***of == *instance).map(|(_, number)| number);
         ring.kept.iter().enumerate().find_map(|(at, told)| match of(told)? {
             found if found == number => Some(place(at + 1)),
-            found if found == number + 1 => Some(place(at)),
+            found if number.checked_add(1) == Some(found) => Some(place(at)),
             _ => None,
         })
     }
@@ -156,6 +156,7 @@ impl Stream {
 mod tests {
     use super::*;
     use crate::hub::told::News;
+
     use crate::model::{DialProgress, Notice, NoticeKind};
 
     fn told(id: u64) -> Arc<Told> {

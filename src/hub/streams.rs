@@ -85,13 +85,16 @@ impl Putting {
         }
         // What nobody has asked for is kept by conference only: somebody may come back to it.
         let key = (told.account.clone(), told.conference_id().clone());
-        if let Some(account) = streams.accounts.get(&key.0) {
-            account.push(told.clone());
-        }
+        let account = streams.accounts.get(&key.0).map(|account| account.clone());
         let entry = streams.conferences.entry(key).or_insert_with(|| Arc::new(Stream::new(OF_CONFERENCE)));
         let stream = entry.clone();
         drop(entry);
-        let place = stream.push(told);
+        let place = stream.push(told.clone());
+        // Behind that of the conference, which somebody who comes back to all is told from: what he finds in both he is
+        // told once.
+        if let Some(account) = account {
+            account.push(told);
+        }
         self.order.push_back(Put { stream, place, at_ms: now_ms });
         self.forget(now_ms);
     }

@@ -119,6 +119,10 @@ impl Told {
                 };
                 add(&sequence.to_string());
                 add(&nth);
+                if change.cause.0 == 0 {
+                    // An earlier run of this daemon has numbered others so.
+                    add(&change.at.unix_ms.to_string());
+                }
             }
             News::Notice(notice) => match &notice.kind {
                 NoticeKind::Dial { id, .. } => add(id),

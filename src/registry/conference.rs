@@ -124,6 +124,8 @@ pub struct Conference {
     pub node: Arc<str>,
     /// When it began, in milliseconds since 1970.
     pub began_unix_ms: u64,
+    /// It was found in a list: its beginning was not seen here.
+    found: bool,
     tag: ArcSwap<AccountTag>,
     locked: AtomicBool,
     stale: AtomicBool,
@@ -145,6 +147,7 @@ impl Conference {
             name: name.into(),
             node,
             began_unix_ms,
+            found: false,
             tag: ArcSwap::default(),
             locked: AtomicBool::new(false),
             stale: AtomicBool::new(false),
@@ -154,6 +157,17 @@ impl Conference {
             plays: AtomicU64::new(0),
             idle_at: AtomicU64::new(0),
         }
+    }
+
+    /// The same, found in a list.
+    pub(super) fn found(self) -> Self {
+        Self { found: true, ..self }
+    }
+
+    /// Whether its beginning was not seen here. Then its changes are numbered from when it was found: another daemon, or
+    /// this one before a restart, has given the same numbers to others.
+    pub fn is_found(&self) -> bool {
+        self.found
     }
 
     /// Whether something may be played to everybody, and the switch is the one to ask; `None` if nothing has

@@ -364,7 +364,10 @@ fn begin(
     (began_unix_ms, kept): (u64, Kept),
     step: &Step<'_>,
 ) -> Room {
-    let conference = Arc::new(Conference::new(instance, name, node.clone(), began_unix_ms, kept.changes));
+    // What was known of it before goes on from there.
+    let is_found = step.reason == Reason::List && kept.changes == 0;
+    let conference = Conference::new(instance, name, node.clone(), began_unix_ms, kept.changes);
+    let conference = Arc::new(if is_found { conference.found() } else { conference });
     conference.set_tag(kept.account.clone());
     registry.insert(&conference);
     let mut room = Room::new(conference);

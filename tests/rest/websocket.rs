@@ -12,11 +12,11 @@ use crate::client::PATIENCE;
 use crate::house::{ACCOUNT, ALL, House, OTHER};
 
 /// A client of the websocket.
-struct Socket(WebSocketStream<TcpStream>);
+pub(crate) struct Socket(WebSocketStream<TcpStream>);
 
 impl Socket {
     /// Connects with a token in a header.
-    async fn open(house: &House, token: Option<&str>) -> Self {
+    pub(crate) async fn open(house: &House, token: Option<&str>) -> Self {
         Self::at(house, "/ws", token).await
     }
 
@@ -31,12 +31,12 @@ impl Socket {
         Self(socket)
     }
 
-    async fn say(&mut self, message: &Value) {
+    pub(crate) async fn say(&mut self, message: &Value) {
         self.0.send(Message::text(message.to_string())).await.expect("it is sent");
     }
 
     /// The next message that is no ping.
-    async fn hear(&mut self) -> Value {
+    pub(crate) async fn hear(&mut self) -> Value {
         let next = async {
             loop {
                 match self.0.next().await {
@@ -50,7 +50,7 @@ impl Socket {
     }
 
     /// How it is closed.
-    async fn end(&mut self) -> Option<CloseFrame> {
+    pub(crate) async fn end(&mut self) -> Option<CloseFrame> {
         let end = async {
             loop {
                 match self.0.next().await {
@@ -64,14 +64,14 @@ impl Socket {
     }
 
     /// Says it, and gives the answer.
-    async fn ask(&mut self, message: Value) -> Value {
+    pub(crate) async fn ask(&mut self, message: Value) -> Value {
         self.say(&message).await;
         let reply = self.hear().await;
         assert_eq!(reply["action"], "reply", "{reply}");
         reply
     }
 
-    async fn subscribe(&mut self, data: Value) -> Value {
+    pub(crate) async fn subscribe(&mut self, data: Value) -> Value {
         let reply = self.ask(json!({ "action": "subscribe", "request_id": "r1", "data": data })).await;
         assert_eq!((&reply["status"], &reply["request_id"]), (&json!("success"), &json!("r1")), "{reply}");
         reply["data"].clone()
@@ -100,7 +100,7 @@ impl Socket {
     }
 }
 
-async fn token(house: &House, account: &str) -> String {
+pub(crate) async fn token(house: &House, account: &str) -> String {
     house.secret(convened::auth::CredentialKind::Token, Some(account), &ALL, None).await
 }
 

@@ -65,7 +65,7 @@ async fn events(context: Arc<Context>, caller: Caller, request: Request) -> Resu
     let news = Arc::new(Notify::new());
     let mut subscription =
         Subscription::new(&context, binding, (caller.clone(), &account), (Way::Sse, &news));
-    let places = request.header("last-event-id").map_or(Ok(BTreeMap::new()), places_of)?;
+    let places = request.header("last-event-id").map(places_of).unwrap_or_default();
     let known: Vec<_> = places.clone().into_iter().collect();
     let resume = if known.is_empty() { HashMap::new() } else { HashMap::from([(id.to_owned(), known)]) };
     let pieces = subscription.begin(&context, &resume, true).await?.into();
@@ -89,13 +89,14 @@ async fn events(context: Arc<Context>, caller: Caller, request: Request) -> Resu
     })))
 }
 
-fn places_of(id: &str) -> Result<BTreeMap<String, u64>, ApiError> {
+/// The places in a `Last-Event-ID`. What is no id of ours, or none at all (as after a gap), is no place: then it begins
+/// with a snapshot.
+fn places_of(id: &str) -> BTreeMap<String, u64> {
     let place = |place: &str| {
         let (instance, seq) = place.split_once(';')?;
         Some((instance.to_owned(), seq.parse().ok()?))
     };
-    let places: Option<_> = id.split(',').map(place).collect();
-    places.ok_or_else(|| ApiError::invalid_request("Last-Event-ID is not an id of this stream"))
+    id.split(',').map(place).collect::<Option<_>>().unwrap_or_default()
 }
 
 impl Sending {

@@ -115,6 +115,12 @@ impl Subscription {
         pieces: &mut Vec<Piece>,
     ) -> Result<bool, ApiError> {
         let stream = context.events.streams.of_conference(self.caller.account()?, conference);
+        // His numbers may be those of another daemon, or of this one before a restart.
+        let found =
+            |it: &Arc<Conference>| it.is_found() && known.iter().any(|(named, _)| **named == *it.instance);
+        if context.registry.conference(conference).iter().any(found) {
+            return Ok(false);
+        }
         let mut begin: Option<u64> = None;
         let mut forgotten = Vec::new();
         for (instance, seq) in known {

@@ -80,8 +80,10 @@ type Socket = WebSocketStream<TokioIo<Upgraded>>;
 
 /// Why a session ends.
 enum End {
-    /// The client has gone, or said that it goes.
+    /// The client has gone.
     Gone,
+    /// It has said that it goes, and is told that it was heard.
+    Leaves,
     /// It is told why.
     Closed(CloseCode, &'static str),
 }
@@ -104,6 +106,8 @@ struct Known {
     place: Place,
 }
 
+/// Somebody who comes back names so many conferences at most; more of them are shown by a snapshot.
+const MOST_RESUMED: usize = 200;
 /// More tokens of different people are not taken on one connection.
 const MOST_TOKENS: usize = 16;
 
@@ -162,6 +166,10 @@ impl Session {
             let _ = timeout(Duration::from_secs(1), async { while let Some(Ok(_)) = socket.next().await {} })
                 .await;
         }
+        if matches!(end, End::Leaves) {
+            // The answer to its farewell waits to be sent (RFC 6455, 5.5.1).
+            let _ = timeout(Duration::from_secs(2), socket.flush()).await;
+        }
         tracing::debug!(subscriptions = self.subscriptions.len(), "a websocket has ended");
     }
 
@@ -190,7 +198,14 @@ impl Session {
                     let text = match frame {
                         Some(Ok(Frame::Text(text))) => text,
                         Some(Ok(Frame::Binary(_))) => return End::Closed(CloseCode::Unsupported, "messages are texts"),
-                        Some(Ok(Frame::Close(_))) | None => return End::Gone,
+                        Some(Ok(Frame::Close(_))) => return End::Leaves,
+                        None => return End::Gone,
+                        // Its answer is sent before the next one is read: who does not read them waits himself.
+                        Some(Ok(Frame::Ping(_))) => match timeout(idle, socket.flush()).await {
+                            Ok(Ok(())) => continue,
+                            Ok(Err(error)) => return error.into(),
+                            Err(_) => return End::Closed(CloseCode::Away, "nothing was read for too long"),
+                        },
                         Some(Ok(_)) => continue,
                         Some(Err(error)) => return error.into(),
                     };
@@ -209,8 +224,10 @@ impl Session {
                     if heard.elapsed() >= idle {
                         return End::Closed(CloseCode::Away, "no ping was answered");
                     }
-                    if let Err(error) = socket.send(Frame::Ping(bytes::Bytes::new())).await {
-                        return error.into();
+                    match timeout(idle, socket.send(Frame::Ping(bytes::Bytes::new()))).await {
+                        Ok(Ok(())) => {}
+                        Ok(Err(error)) => return error.into(),
+                        Err(_) => return End::Closed(CloseCode::Away, "nothing was read for too long"),
                     }
                 }
                 _ = checks.tick() => {
@@ -263,7 +280,9 @@ impl Session {
             Ok(asked) => asked,
             Err(error) => {
                 let why = format!("this is no message: {error}");
-                return Ok(socket.send(Frame::text(failure(None, &[why]))).await?);
+                let whole = serde_json::from_str::<Value>(text).ok();
+                let id = whole.and_then(|message| message.get("request_id").cloned());
+                return Ok(socket.send(Frame::text(failure(id.as_ref(), &[why]))).await?);
             }
         };
         let id = asked.request_id.as_ref();
@@ -278,8 +297,12 @@ impl Session {
             "unsubscribe" => {
                 let before = self.texts();
                 let wanted: Vec<_> = asked.data.bindings().collect();
-                let is_one = |binding: &Binding| wanted.is_empty() || wanted.contains(&&*binding.text);
-                self.subscriptions.retain(|(_, subscription)| !is_one(&subscription.binding));
+                let of = asked.data.account_id.as_deref();
+                let is_one = |account: &AccountId, binding: &Binding| {
+                    of.is_none_or(|of| of == account.as_str())
+                        && (wanted.is_empty() || wanted.contains(&&*binding.text))
+                };
+                self.subscriptions.retain(|(account, it)| !is_one(account, &it.binding));
                 let now = self.texts();
                 let gone: Vec<_> = before.into_iter().filter(|text| !now.contains(text)).collect();
                 success(id, json!({ "unsubscribed": gone, "subscriptions": now }))
@@ -304,6 +327,10 @@ impl Session {
         let principal = self.known.last().map(|known| known.principal.clone());
         let caller = Caller { principal, account: Some(account.clone()) };
         let (resume, with_snapshot) = (asked.data.resume(), asked.data.snapshot);
+        if resume.len() > MOST_RESUMED {
+            let why = format!("resume: names {} conferences, {MOST_RESUMED} are allowed", resume.len());
+            return Ok(socket.send(Frame::text(failure(id, &[why]))).await?);
+        }
         let mut begun = Vec::new();
         for binding in bindings {
             let mut subscription = Subscription::new(
@@ -360,6 +387,8 @@ impl Session {
                 self.subscriptions.iter().any(|(of, it)| *of == account && *it.binding.text == *text);
             match Binding::parse(text, account.as_str()) {
                 Ok(_) if is_known => errors.push(format!("{text}: is subscribed to already")),
+                // Named twice it is told once.
+                Ok(binding) if bindings.iter().any(|other: &Binding| other.text == binding.text) => {}
                 Ok(binding) => bindings.push(binding),
                 Err(error) => errors.push(format!("{text}: {error}")),
             }
