@@ -14,6 +14,7 @@
 //!   request     what a handler sees
 //!   response    what a handler answers
 //!   kept        an answer that is given again
+//!   traffic     what is counted of all this
 //!   error       every refusal of the contract
 //! ```
 //!
@@ -39,6 +40,7 @@ mod response;
 mod router;
 mod server;
 mod stream;
+mod traffic;
 
 pub use dispatch::Api;
 pub use envelope::{Envelope, parse_data};
@@ -50,3 +52,4 @@ pub use response::{Page, Response};
 pub use router::{Access, Asking, Gate, Handler, HandlerFuture, Params, Route, Router, RouterError};
 pub use server::{BindError, Server, Stopped};
 pub use stream::Items;
+pub use traffic::{Answered, Asked, Traffic};

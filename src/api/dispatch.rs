@@ -3,7 +3,7 @@
 
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use http::header::{CONNECTION, UPGRADE};
 use http::request::Parts;
@@ -21,6 +21,7 @@ use super::forwarded::TrustedProxies;
 use super::request::{header_token, new_request_id, request_id};
 use super::router::Found;
 use super::stream::Outgoing;
+use super::traffic::{Pattern, Traffic};
 use super::{
     Access, ApiError, Asking, Envelope, Gate, Limits, Params, Query, Request, Response, Route, Router,
 };
@@ -33,6 +34,7 @@ pub struct Api<C: Gate> {
     router: Router<C>,
     limits: Limits,
     proxies: TrustedProxies,
+    traffic: Traffic,
 }
 
 /// The tasks that requests run in, as the server sees them.
@@ -54,13 +56,18 @@ struct Answer {
 impl<C: Gate> Api<C> {
     /// Puts them together.
     pub fn new(context: Arc<C>, router: Router<C>, limits: Limits) -> Self {
-        Self { context, router, limits, proxies: TrustedProxies::default() }
+        Self { context, router, limits, proxies: TrustedProxies::default(), traffic: Traffic::default() }
     }
 
     /// Behind these proxies, whose `X-Forwarded-For` is believed.
     #[must_use]
     pub fn behind(self, proxies: Vec<Network>) -> Self {
         Self { proxies: TrustedProxies::new(proxies), ..self }
+    }
+
+    /// What is counted of requests and connections.
+    pub fn traffic(&self) -> &Traffic {
+        &self.traffic
     }
 
     pub(super) fn limits(&self) -> &Limits {
@@ -88,11 +95,13 @@ impl<C: Gate> Api<C> {
             status = field::Empty,
             ms = field::Empty,
         );
+        let (pattern, method) = (Arc::new(Pattern::new()), request.method().clone());
         let work = {
             let (api, id, kill) = (Arc::clone(&self), id.clone(), tasks.kill.clone());
+            let pattern = Arc::clone(&pattern);
             async move {
                 tokio::select! {
-                    answer = api.work(request, peer, &id) => answer,
+                    answer = api.work(request, peer, &id, &pattern) => answer,
                     () = kill.cancelled() => Answer::refusal(&ApiError::shutting_down(), &id),
                 }
             }
@@ -108,15 +117,29 @@ impl<C: Gate> Api<C> {
                 drop(errand);
             });
         }
-        conclude(&span, answer.response.status(), started);
+        let (status, after) = (answer.response.status(), started.elapsed());
+        conclude(&span, status, after);
+        self.traffic.answered(&pattern, &method, status, after);
         answer.response
     }
 
-    async fn work(&self, mut request: http::Request<Incoming>, peer: SocketAddr, id: &str) -> Answer {
+    async fn work(
+        &self,
+        mut request: http::Request<Incoming>,
+        peer: SocketAddr,
+        id: &str,
+        pattern: &Pattern,
+    ) -> Answer {
         let upgrade = request.headers().contains_key(UPGRADE).then(|| hyper::upgrade::on(&mut request));
         let (head, mut body) = request.into_parts();
         let mut token = header_token(&head.headers);
-        let result = self.handle(&head, &mut body, &mut token, upgrade, peer, id).await;
+        let result = match self.route(&head) {
+            Ok((route, params)) => {
+                let _ = pattern.set(route.pattern);
+                self.handle((route, params), &head, &mut body, &mut token, upgrade, (peer, id)).await
+            }
+            Err(refusal) => Err(refusal),
+        };
         let must_drain = body::must_drain(&body, &head.headers);
         let response = match result {
             Ok(response) => response.render(id, token.as_ref()),
@@ -136,14 +159,13 @@ impl<C: Gate> Api<C> {
 
     async fn handle(
         &self,
+        (route, params): (&Route<C>, Params),
         head: &Parts,
         body: &mut Incoming,
         token: &mut Option<Secret>,
         upgrade: Option<OnUpgrade>,
-        peer: SocketAddr,
-        id: &str,
+        (peer, id): (SocketAddr, &str),
     ) -> Result<Response, ApiError> {
-        let (route, params) = self.route(head)?;
         let client = self.proxies.client_of(peer.ip(), &head.headers);
         negotiate::check_accept(&head.headers, route.media_type)?;
         let query = path::query(head.uri.query().unwrap_or_default())
@@ -265,8 +287,8 @@ fn panicked(broken: JoinError) -> ApiError {
     }
 }
 
-fn conclude(span: &Span, status: StatusCode, started: Instant) {
-    let ms = started.elapsed().as_secs_f64() * 1000.0;
+fn conclude(span: &Span, status: StatusCode, after: Duration) {
+    let ms = after.as_secs_f64() * 1000.0;
     span.record("status", status.as_u16());
     span.record("ms", ms);
     span.in_scope(|| debug!("answered"));

@@ -15,7 +15,7 @@ use tokio::sync::Notify;
 use tokio::time::{Instant, timeout};
 
 use super::message::event_data;
-use super::{Piece, Place, Subscription};
+use super::{Counted, Piece, Place, Subscription};
 use crate::api::resources::{Caller, Context};
 use crate::api::{Access, ApiError, Request, Response, Route};
 use crate::hub::{Binding, word};
@@ -43,6 +43,7 @@ struct Sending {
     client: IpAddr,
     check_at: Instant,
     _place: Place,
+    _open: Counted,
 }
 
 async fn events(context: Arc<Context>, caller: Caller, request: Request) -> Result<Response, ApiError> {
@@ -68,8 +69,19 @@ async fn events(context: Arc<Context>, caller: Caller, request: Request) -> Resu
     let silence = SILENCE.min(context.silence_allowed / 3).min(context.events.check_every());
     let (token, client, check_at) =
         (request.token().cloned(), request.client(), Instant::now() + context.events.check_every());
-    let sending =
-        Sending { context, subscription, pieces, news, silence, token, client, check_at, _place: place };
+    let open = Counted::new(&context.events.figures.event_streams);
+    let sending = Sending {
+        context,
+        subscription,
+        pieces,
+        news,
+        silence,
+        token,
+        client,
+        check_at,
+        _place: place,
+        _open: open,
+    };
     Ok(Response::event_stream(stream::unfold(sending, |mut sending| async {
         Some((sending.next().await?, sending))
     })))
