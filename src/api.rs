@@ -8,6 +8,7 @@
 //! dispatch    one request: route, checks, gate, handler; span, panic and time guards
 //!   router      method and path to a handler and what it requires
 //!   forwarded   who is behind a proxy
+//!   cors        pages of other origins
 //!   negotiate   Accept and Content-Type
 //!   body        reads within limits; gets rid of what nobody reads
 //!   envelope    the JSON around `data`
@@ -25,6 +26,7 @@
 
 mod body;
 mod connection;
+mod cors;
 mod dispatch;
 mod envelope;
 mod error;
@@ -42,6 +44,7 @@ mod server;
 mod stream;
 mod traffic;
 
+pub(crate) use cors::wrong_origin;
 pub use dispatch::Api;
 pub use envelope::{Envelope, parse_data};
 pub use error::ApiError;

@@ -28,6 +28,8 @@ mod house;
 mod lists;
 #[path = "rest/once.rs"]
 mod once;
+#[path = "rest/origins.rs"]
+mod origins;
 #[path = "rest/outages.rs"]
 mod outages;
 #[path = "rest/picture.rs"]

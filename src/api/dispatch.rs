@@ -17,6 +17,7 @@ use tokio_util::task::TaskTracker;
 use tracing::{Instrument, Span, debug, debug_span, error, field, info, warn};
 
 use super::connection::Errand;
+use super::cors::Cors;
 use super::forwarded::TrustedProxies;
 use super::request::{header_token, new_request_id, request_id};
 use super::router::Found;
@@ -35,6 +36,7 @@ pub struct Api<C: Gate> {
     limits: Limits,
     proxies: TrustedProxies,
     traffic: Traffic,
+    cors: Cors,
 }
 
 /// The tasks that requests run in, as the server sees them.
@@ -53,16 +55,30 @@ struct Answer {
     unread: Option<Incoming>,
 }
 
+/// Where a request goes.
+enum Way<'a, C: Gate> {
+    Route(&'a Route<C>, Params),
+    /// Nowhere: there is nothing more to it.
+    Answered(Box<Response>),
+}
+
 impl<C: Gate> Api<C> {
     /// Puts them together.
     pub fn new(context: Arc<C>, router: Router<C>, limits: Limits) -> Self {
-        Self { context, router, limits, proxies: TrustedProxies::default(), traffic: Traffic::default() }
+        let (proxies, traffic, cors) = (TrustedProxies::default(), Traffic::default(), Cors::default());
+        Self { context, router, limits, proxies, traffic, cors }
     }
 
     /// Behind these proxies, whose `X-Forwarded-For` is believed.
     #[must_use]
     pub fn behind(self, proxies: Vec<Network>) -> Self {
         Self { proxies: TrustedProxies::new(proxies), ..self }
+    }
+
+    /// For pages of these origins, too.
+    #[must_use]
+    pub fn for_origins(self, origins: Vec<String>) -> Self {
+        Self { cors: Cors::new(origins), ..self }
     }
 
     /// What is counted of requests and connections.
@@ -95,6 +111,7 @@ impl<C: Gate> Api<C> {
             status = field::Empty,
             ms = field::Empty,
         );
+        let origin = self.cors.allowed(request.headers());
         let (pattern, method) = (Arc::new(Pattern::new()), request.method().clone());
         let work = {
             let (api, id, kill) = (Arc::clone(&self), id.clone(), tasks.kill.clone());
@@ -106,7 +123,7 @@ impl<C: Gate> Api<C> {
                 }
             }
         };
-        let answer = match tasks.tracker.spawn(work.instrument(span.clone())).await {
+        let mut answer = match tasks.tracker.spawn(work.instrument(span.clone())).await {
             Ok(answer) => answer,
             Err(broken) => Answer::refusal(&panicked(broken), &id),
         };
@@ -117,6 +134,7 @@ impl<C: Gate> Api<C> {
                 drop(errand);
             });
         }
+        self.cors.mark(answer.response.headers_mut(), origin);
         let (status, after) = (answer.response.status(), started.elapsed());
         conclude(&span, status, after);
         self.traffic.answered(&pattern, &method, status, after);
@@ -134,7 +152,8 @@ impl<C: Gate> Api<C> {
         let (head, mut body) = request.into_parts();
         let mut token = header_token(&head.headers);
         let result = match self.route(&head) {
-            Ok((route, params)) => {
+            Ok(Way::Answered(response)) => Ok(*response),
+            Ok(Way::Route(route, params)) => {
                 let _ = pattern.set(route.pattern);
                 self.handle((route, params), &head, &mut body, &mut token, upgrade, (peer, id)).await
             }
@@ -205,11 +224,14 @@ impl<C: Gate> Api<C> {
         }
     }
 
-    fn route(&self, head: &Parts) -> Result<(&Route<C>, Params), ApiError> {
+    fn route(&self, head: &Parts) -> Result<Way<'_, C>, ApiError> {
         let path = head.uri.path();
         match self.router.find(&head.method, path) {
-            Found::Route(route, params) => Ok((route, params)),
-            Found::OtherMethods(allow) => Err(ApiError::method_not_allowed(allow)),
+            Found::Route(route, params) => Ok(Way::Route(route, params)),
+            Found::OtherMethods(allow) => match self.cors.preflight(&head.method, &head.headers, allow) {
+                Some(preflight) => Ok(Way::Answered(Box::new(preflight))),
+                None => Err(ApiError::method_not_allowed(allow)),
+            },
             Found::Nothing => Err(ApiError::not_found(path)),
             Found::BadEncoding => Err(ApiError::invalid_request("the path is not percent-encoded UTF-8")),
         }

@@ -132,7 +132,8 @@ impl Daemon {
         let sorter = Sorter::new(streams, whose).run(changes, notices, stop_following.clone());
         let sorting = tokio::spawn(sorter);
         let api = Api::new(context.clone(), router, limits);
-        let api = Arc::new(api.behind(config.api.trusted_proxies.clone()));
+        let api = api.behind(config.api.trusted_proxies.clone()).for_origins(config.api.cors_origins.clone());
+        let api = Arc::new(api);
         let callin = config.callin.enabled.then(|| {
             let parts = callin::Parts {
                 registry,

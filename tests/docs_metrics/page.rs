@@ -10,13 +10,15 @@ pub(crate) struct Metric {
 }
 
 type Labels = BTreeMap<String, String>;
+type Sample = (String, Labels, f64);
+/// Type and samples, by the name in the head.
+type Families = BTreeMap<String, (String, Vec<Sample>)>;
 
 /// Everything that was exposed.
 #[derive(Debug)]
 pub(crate) struct Page {
     pub(crate) text: String,
-    /// By the name in the head: type and samples.
-    families: BTreeMap<String, (String, Vec<(String, Labels, f64)>)>,
+    families: Families,
 }
 
 fn is_name(name: &str) -> bool {
@@ -39,7 +41,7 @@ fn suffixes(kind: &str) -> &'static [&'static str] {
 impl Page {
     pub(crate) fn parse(text: &str) -> Self {
         let body = text.strip_suffix("# EOF\n").expect("it ends with EOF");
-        let mut families: BTreeMap<String, (String, Vec<(String, Labels, f64)>)> = BTreeMap::new();
+        let mut families = Families::new();
         let mut helped = None;
         let mut current = String::new();
         let mut seen = BTreeSet::new();
@@ -76,7 +78,7 @@ impl Page {
 
     /// The metrics by the name of their samples, without what a histogram adds.
     pub(crate) fn metrics(&self) -> BTreeMap<String, Metric> {
-        let metric = |(name, (kind, samples)): (&String, &(String, Vec<(String, Labels, f64)>))| {
+        let metric = |(name, (kind, samples)): (&String, &(String, Vec<Sample>))| {
             assert!(!samples.is_empty(), "{name} has no sample in this test");
             let labels = samples.iter().flat_map(|(_, labels, _)| labels.keys().cloned());
             let labels = labels.filter(|label| label != "le").collect();
@@ -96,7 +98,7 @@ impl Page {
 }
 
 /// Buckets grow, the last one is infinite and has as many as were counted.
-fn check_histogram(name: &str, samples: &[(String, Labels, f64)]) {
+fn check_histogram(name: &str, samples: &[Sample]) {
     let mut series: BTreeMap<Labels, Vec<(f64, f64)>> = BTreeMap::new();
     for (of, labels, value) in samples.iter().filter(|(of, ..)| of.ends_with("_bucket")) {
         let mut labels = labels.clone();
@@ -117,7 +119,7 @@ fn check_histogram(name: &str, samples: &[(String, Labels, f64)]) {
 }
 
 /// sample = name [ "{" label *( "," label ) "}" ] SP number
-fn sample(line: &str) -> (String, Labels, f64) {
+fn sample(line: &str) -> Sample {
     let end = line.find(['{', ' ']).unwrap_or_else(|| panic!("no value: {line}"));
     let (name, mut rest) = line.split_at(end);
     assert!(is_name(name), "{line}");
