@@ -36,6 +36,18 @@ pub use url::{BadUrl, Broker};
 /// At a stop what waits is sent within this time; then the connection is closed.
 const GRACE: Duration = Duration::from_secs(3);
 
+/// Reads how it is going, also after the publisher has ended.
+#[derive(Debug, Clone)]
+pub struct FiguresReader(Arc<Queue>);
+
+impl FiguresReader {
+    /// How it is going.
+    #[must_use]
+    pub fn figures(&self) -> Figures {
+        self.0.figures()
+    }
+}
+
 /// Publishes what is told. Dropping it leaves its tasks running: [`Publisher::stop`] ends them.
 #[derive(Debug)]
 pub struct Publisher {
@@ -70,6 +82,12 @@ impl Publisher {
     #[must_use]
     pub fn figures(&self) -> Figures {
         self.queue.figures()
+    }
+
+    /// Likewise, for somebody who asks again and again.
+    #[must_use]
+    pub fn reader(&self) -> FiguresReader {
+        FiguresReader(self.queue.clone())
     }
 
     /// Sends what waits if the broker is there, and closes the connection. What is told later is not published.

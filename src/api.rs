@@ -8,12 +8,14 @@
 //! dispatch    one request: route, checks, gate, handler; span, panic and time guards
 //!   router      method and path to a handler and what it requires
 //!   forwarded   who is behind a proxy
+//!   cors        pages of other origins
 //!   negotiate   Accept and Content-Type
 //!   body        reads within limits; gets rid of what nobody reads
 //!   envelope    the JSON around `data`
 //!   request     what a handler sees
 //!   response    what a handler answers
 //!   kept        an answer that is given again
+//!   traffic     what is counted of all this
 //!   error       every refusal of the contract
 //! ```
 //!
@@ -24,6 +26,7 @@
 
 mod body;
 mod connection;
+mod cors;
 mod dispatch;
 mod envelope;
 mod error;
@@ -39,7 +42,9 @@ mod response;
 mod router;
 mod server;
 mod stream;
+mod traffic;
 
+pub(crate) use cors::wrong_origin;
 pub use dispatch::Api;
 pub use envelope::{Envelope, parse_data};
 pub use error::ApiError;
@@ -50,3 +55,4 @@ pub use response::{Page, Response};
 pub use router::{Access, Asking, Gate, Handler, HandlerFuture, Params, Route, Router, RouterError};
 pub use server::{BindError, Server, Stopped};
 pub use stream::Items;
+pub use traffic::{Answered, Asked, Traffic};

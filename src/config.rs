@@ -17,6 +17,7 @@ mod dial;
 mod environment;
 mod error;
 mod events;
+mod metrics;
 mod network;
 mod node;
 mod password;
@@ -36,6 +37,7 @@ pub use dial::Dial;
 pub use environment::Environment;
 pub use error::{ConfigError, Problem};
 pub use events::{Events, Way};
+pub use metrics::Metrics;
 pub use network::{InvalidNetwork, Network};
 pub use node::Node;
 pub use password::PasswordError;
@@ -68,6 +70,8 @@ pub struct Config {
     pub events: Events,
     /// The broker that it is published to.
     pub amqp: Amqp,
+    /// What is told to Prometheus.
+    pub metrics: Metrics,
     /// The FreeSWITCH nodes to follow, in the order of the file.
     pub node: Vec<Node>,
     /// Limits of the Event Socket decoder, for all nodes.

@@ -39,6 +39,7 @@ mod version;
 pub use address::{Unaddressable, call_word, conference_word};
 pub use calls::{CallSink, CallTranslator, Channel, DIGITS, MARK, TICKET};
 pub use commands::{CommandError, Reply};
+pub use figures::Counts;
 pub use handle::{Node, Running, Settings, Status};
 pub use inquiry::ListError;
 pub use jobs::{Job, JobNews};

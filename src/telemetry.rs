@@ -7,6 +7,7 @@
 //! some hundred lines, and the event connection must be read all the same.
 
 use std::io::IsTerminal;
+use std::sync::OnceLock;
 use std::time::Duration;
 
 use tracing_appender::non_blocking::{ErrorCounter, NonBlockingBuilder, WorkerGuard};
@@ -31,6 +32,15 @@ pub enum TelemetryError {
 const LINES: usize = 16_384;
 /// How often it is looked whether lines were dropped.
 const LOOK: Duration = Duration::from_secs(5);
+
+/// The counter of the process's log.
+static DROPPED: OnceLock<ErrorCounter> = OnceLock::new();
+
+/// How many lines of the log were dropped since the start because nobody read it in time.
+#[must_use]
+pub fn dropped_lines() -> u64 {
+    DROPPED.get().map_or(0, |dropped| dropped.dropped_lines() as u64)
+}
 
 /// Writes lines on a thread of its own, so that a log that nobody reads holds up nobody. What waits is written
 /// when this is dropped, unless nobody reads it then either.
@@ -70,6 +80,8 @@ pub fn init(log: &Log) -> Result<Logs, TelemetryError> {
     let (writer, writing) = beside.finish(std::io::stderr());
     let dropped = writer.error_counter();
     init_with(log, writer)?;
+    // Logs are set up once, so that it is empty.
+    let _ = DROPPED.set(dropped.clone());
     Ok(Logs { _writing: writing, dropped })
 }
 

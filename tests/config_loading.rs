@@ -97,6 +97,31 @@ fn a_wrong_type_names_file_and_key() {
 }
 
 #[test]
+fn origins_are_written_as_browsers_write_them() {
+    let problems = |list: &str| {
+        let text = format!("[api]\ncors_origins = {list}\n");
+        Config::parse(&text, Path::new("conf.toml"), &Environment::empty()).unwrap().check()
+    };
+    for good in ["[]", "[\"*\"]", "[\"https://app.example.com\", \"http://[::1]:3000\"]"] {
+        assert_eq!(problems(good), [], "{good}");
+    }
+    for wrong in [
+        "app.example.com",
+        "ftp://a.example",
+        "https://",
+        "https://a.example/",
+        "https://A.example",
+        "https://a.example:443",
+        "https://*.example",
+        "",
+    ] {
+        let found = problems(&format!("[\"http://ok.example\", \"{wrong}\"]"));
+        assert_eq!(found.len(), 1, "{wrong}: {found:?}");
+        assert_eq!(found[0].key.as_deref(), Some("api.cors_origins[1]"));
+    }
+}
+
+#[test]
 fn trusted_proxies_are_addresses_and_prefixes() {
     let shown = |config: Config| -> Vec<String> {
         config.api.trusted_proxies.iter().map(ToString::to_string).collect()

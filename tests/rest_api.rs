@@ -30,6 +30,8 @@ mod house;
 mod lists;
 #[path = "rest/once.rs"]
 mod once;
+#[path = "rest/origins.rs"]
+mod origins;
 #[path = "rest/outages.rs"]
 mod outages;
 #[path = "rest/owners.rs"]

@@ -28,6 +28,8 @@ pub struct Figures {
     pub waiting: u64,
     /// Dropped because there were too many, and those that were lost before they could be read.
     pub dropped: u64,
+    /// Sent again, every time counted: the connection ended, or the broker refused one, before they were confirmed.
+    pub returned: u64,
     /// Left out: their routing key is longer than AMQP allows.
     pub unsendable: u64,
     /// How many connections to the broker there were.
@@ -132,6 +134,8 @@ impl Queue {
     pub(super) fn disconnected(&self) -> usize {
         let mut inner = self.inner();
         inner.1.is_connected = false;
-        inner.0.take_back()
+        let again = inner.0.take_back();
+        inner.1.returned += again as u64;
+        again
     }
 }

@@ -36,6 +36,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::debug;
 
 use super::dispatch::{Tasks, raw_refusal};
+use super::traffic::Counted;
 use super::{Api, ApiError, Gate, Limits};
 pub(super) use clock::Errand;
 use clock::{Clock, Phase, Watched};
@@ -64,7 +65,8 @@ pub(super) async fn serve<C: Gate>(
     }
     let limits = api.limits().clone();
     let clock = Arc::new(Clock::new(&limits));
-    let io = TokioIo::new(Watched::new(stream, permit, Arc::clone(&clock)));
+    let open = Counted::new(&api.traffic().open);
+    let io = TokioIo::new(Watched::new(stream, permit, open, Arc::clone(&clock)));
     let kill = tasks.kill.clone();
     let service = Requests { api, peer, tasks, clock: Arc::clone(&clock) };
     let mut connection = http1_with(&limits).serve_connection(io, service).with_upgrades();

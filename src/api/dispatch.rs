@@ -3,7 +3,7 @@
 
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use http::header::{CONNECTION, UPGRADE};
 use http::request::Parts;
@@ -17,10 +17,12 @@ use tokio_util::task::TaskTracker;
 use tracing::{Instrument, Span, debug, debug_span, error, field, info, warn};
 
 use super::connection::Errand;
+use super::cors::Cors;
 use super::forwarded::TrustedProxies;
 use super::request::{header_token, new_request_id, request_id};
 use super::router::Found;
 use super::stream::Outgoing;
+use super::traffic::{Pattern, Traffic};
 use super::{
     Access, ApiError, Asking, Envelope, Gate, Limits, Params, Query, Request, Response, Route, Router,
 };
@@ -33,6 +35,8 @@ pub struct Api<C: Gate> {
     router: Router<C>,
     limits: Limits,
     proxies: TrustedProxies,
+    traffic: Traffic,
+    cors: Cors,
 }
 
 /// The tasks that requests run in, as the server sees them.
@@ -51,16 +55,35 @@ struct Answer {
     unread: Option<Incoming>,
 }
 
+/// Where a request goes.
+enum Way<'a, C: Gate> {
+    Route(&'a Route<C>, Params),
+    /// Nowhere: there is nothing more to it.
+    Answered(Box<Response>),
+}
+
 impl<C: Gate> Api<C> {
     /// Puts them together.
     pub fn new(context: Arc<C>, router: Router<C>, limits: Limits) -> Self {
-        Self { context, router, limits, proxies: TrustedProxies::default() }
+        let (proxies, traffic, cors) = (TrustedProxies::default(), Traffic::default(), Cors::default());
+        Self { context, router, limits, proxies, traffic, cors }
     }
 
     /// Behind these proxies, whose `X-Forwarded-For` is believed.
     #[must_use]
     pub fn behind(self, proxies: Vec<Network>) -> Self {
         Self { proxies: TrustedProxies::new(proxies), ..self }
+    }
+
+    /// For pages of these origins, too.
+    #[must_use]
+    pub fn for_origins(self, origins: Vec<String>) -> Self {
+        Self { cors: Cors::new(origins), ..self }
+    }
+
+    /// What is counted of requests and connections.
+    pub fn traffic(&self) -> &Traffic {
+        &self.traffic
     }
 
     pub(super) fn limits(&self) -> &Limits {
@@ -88,16 +111,19 @@ impl<C: Gate> Api<C> {
             status = field::Empty,
             ms = field::Empty,
         );
+        let origin = self.cors.allowed(request.headers());
+        let (pattern, method) = (Arc::new(Pattern::new()), request.method().clone());
         let work = {
             let (api, id, kill) = (Arc::clone(&self), id.clone(), tasks.kill.clone());
+            let pattern = Arc::clone(&pattern);
             async move {
                 tokio::select! {
-                    answer = api.work(request, peer, &id) => answer,
+                    answer = api.work(request, peer, &id, &pattern) => answer,
                     () = kill.cancelled() => Answer::refusal(&ApiError::shutting_down(), &id),
                 }
             }
         };
-        let answer = match tasks.tracker.spawn(work.instrument(span.clone())).await {
+        let mut answer = match tasks.tracker.spawn(work.instrument(span.clone())).await {
             Ok(answer) => answer,
             Err(broken) => Answer::refusal(&panicked(broken), &id),
         };
@@ -108,15 +134,31 @@ impl<C: Gate> Api<C> {
                 drop(errand);
             });
         }
-        conclude(&span, answer.response.status(), started);
+        self.cors.mark(answer.response.headers_mut(), origin);
+        let (status, after) = (answer.response.status(), started.elapsed());
+        conclude(&span, status, after);
+        self.traffic.answered(&pattern, &method, status, after);
         answer.response
     }
 
-    async fn work(&self, mut request: http::Request<Incoming>, peer: SocketAddr, id: &str) -> Answer {
+    async fn work(
+        &self,
+        mut request: http::Request<Incoming>,
+        peer: SocketAddr,
+        id: &str,
+        pattern: &Pattern,
+    ) -> Answer {
         let upgrade = request.headers().contains_key(UPGRADE).then(|| hyper::upgrade::on(&mut request));
         let (head, mut body) = request.into_parts();
         let mut token = header_token(&head.headers);
-        let result = self.handle(&head, &mut body, &mut token, upgrade, peer, id).await;
+        let result = match self.route(&head) {
+            Ok(Way::Answered(response)) => Ok(*response),
+            Ok(Way::Route(route, params)) => {
+                let _ = pattern.set(route.pattern);
+                self.handle((route, params), &head, &mut body, &mut token, upgrade, (peer, id)).await
+            }
+            Err(refusal) => Err(refusal),
+        };
         let must_drain = body::must_drain(&body, &head.headers);
         let response = match result {
             Ok(response) => response.render(id, token.as_ref()),
@@ -136,14 +178,13 @@ impl<C: Gate> Api<C> {
 
     async fn handle(
         &self,
+        (route, params): (&Route<C>, Params),
         head: &Parts,
         body: &mut Incoming,
         token: &mut Option<Secret>,
         upgrade: Option<OnUpgrade>,
-        peer: SocketAddr,
-        id: &str,
+        (peer, id): (SocketAddr, &str),
     ) -> Result<Response, ApiError> {
-        let (route, params) = self.route(head)?;
         let client = self.proxies.client_of(peer.ip(), &head.headers);
         negotiate::check_accept(&head.headers, route.media_type)?;
         let query = path::query(head.uri.query().unwrap_or_default())
@@ -183,11 +224,14 @@ impl<C: Gate> Api<C> {
         }
     }
 
-    fn route(&self, head: &Parts) -> Result<(&Route<C>, Params), ApiError> {
+    fn route(&self, head: &Parts) -> Result<Way<'_, C>, ApiError> {
         let path = head.uri.path();
         match self.router.find(&head.method, path) {
-            Found::Route(route, params) => Ok((route, params)),
-            Found::OtherMethods(allow) => Err(ApiError::method_not_allowed(allow)),
+            Found::Route(route, params) => Ok(Way::Route(route, params)),
+            Found::OtherMethods(allow) => match self.cors.preflight(&head.method, &head.headers, allow) {
+                Some(preflight) => Ok(Way::Answered(Box::new(preflight))),
+                None => Err(ApiError::method_not_allowed(allow)),
+            },
             Found::Nothing => Err(ApiError::not_found(path)),
             Found::BadEncoding => Err(ApiError::invalid_request("the path is not percent-encoded UTF-8")),
         }
@@ -265,8 +309,8 @@ fn panicked(broken: JoinError) -> ApiError {
     }
 }
 
-fn conclude(span: &Span, status: StatusCode, started: Instant) {
-    let ms = started.elapsed().as_secs_f64() * 1000.0;
+fn conclude(span: &Span, status: StatusCode, after: Duration) {
+    let ms = after.as_secs_f64() * 1000.0;
     span.record("status", status.as_u16());
     span.record("ms", ms);
     span.in_scope(|| debug!("answered"));

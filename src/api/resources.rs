@@ -12,7 +12,7 @@
 //! | `/nodes` | GET | `nodes` |
 //! | `/accounts/{A}/conferences/{C}/events` | GET | `events` |
 //!
-//! and, outside `/v2`, `/healthz` and `/readyz` for whoever watches the process, and the websocket at `/` and `/ws`.
+//! and, outside `/v2`, `/healthz`, `/readyz` and `/metrics` for whoever watches the process, and the websocket at `/` and `/ws`.
 //!
 //! What actions have in common is in `ledger` (carried out to their end, written down) and `once` (done once
 //! for an `Idempotency-Key`).
@@ -27,6 +27,7 @@ mod dial;
 mod events;
 mod gate;
 mod ledger;
+mod metrics;
 mod nodes;
 mod once;
 mod owners;
@@ -39,7 +40,7 @@ mod view;
 mod whose;
 
 use std::net::IpAddr;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use super::{ApiError, Router, health};
@@ -59,6 +60,7 @@ pub use conferences::DOCUMENT_TURNS;
 pub use events::Events;
 pub use gate::Caller;
 pub use ledger::Ledger;
+pub use metrics::Sources;
 pub use once::KEYS_KEPT;
 pub use owners::Owners;
 pub use whose::Asking;
@@ -95,15 +97,21 @@ pub struct Context {
     pub events: Arc<Events>,
     /// So long a connection may be silent.
     pub silence_allowed: Duration,
+    /// Who may see what is counted.
+    pub metrics: config::Metrics,
+    /// What is counted outside of all this, as soon as it is there.
+    pub sources: OnceLock<Sources>,
     /// How times are written.
     pub timestamps: config::Timestamps,
 }
 
 /// The table of all paths.
 ///
+/// `/metrics` is there if it is enabled.
+///
 /// # Errors
 /// If two lines of it contradict each other.
-pub fn router() -> Result<Router<Context>, super::RouterError> {
+pub fn router(settings: &config::Metrics) -> Result<Router<Context>, super::RouterError> {
     let routes = health::routes()
         .into_iter()
         .chain(conferences::routes())
@@ -114,7 +122,8 @@ pub fn router() -> Result<Router<Context>, super::RouterError> {
         .chain(schemas::routes())
         .chain(nodes::routes())
         .chain(events::routes())
-        .chain(ready::routes());
+        .chain(ready::routes())
+        .chain(settings.enabled.then(metrics::routes).into_iter().flatten());
     Router::new(routes)
 }
 

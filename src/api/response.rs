@@ -105,6 +105,11 @@ impl Response {
         Self::new(StatusCode::NOT_MODIFIED, Content::Nothing).revision(revision)
     }
 
+    /// 204 without a body.
+    pub(super) fn no_content() -> Self {
+        Self::new(StatusCode::NO_CONTENT, Content::Nothing)
+    }
+
     /// 101; the headers of the protocol are the caller's. See [`super::Request::take_upgrade`].
     pub fn switching_protocols() -> Self {
         Self::new(StatusCode::SWITCHING_PROTOCOLS, Content::Nothing)

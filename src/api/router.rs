@@ -26,6 +26,8 @@ pub enum Access {
     Write,
     /// A token of no account but of all.
     Superuser,
+    /// An address from which the daemon may be watched, or else a token of no account but of all.
+    Watch,
 }
 
 /// Who may do what; implemented by the context of the handlers.

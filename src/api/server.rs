@@ -190,11 +190,13 @@ impl<C: Gate> Door<C> {
     fn enter(&self, stream: TcpStream, peer: SocketAddr) {
         if let Ok(place) = Arc::clone(&self.places).try_acquire_owned() {
             self.counts.served.fetch_add(1, Ordering::Relaxed);
+            self.api.traffic().connections.inc();
             let (api, tasks, stopping) = (Arc::clone(&self.api), self.tasks.clone(), self.stopping.clone());
             self.connections.spawn(serve(stream, peer, place, api, tasks, stopping));
             return;
         }
         let refused = self.counts.refused.fetch_add(1, Ordering::Relaxed) + 1;
+        self.api.traffic().refused.inc();
         // A flood would fill the log: powers of two are enough to see its size.
         if refused.is_power_of_two() {
             warn!(refused, "as many connections are open as may be (api.max_connections)");

@@ -1,7 +1,7 @@
 //! A daemon with all its parts, running.
 
 use std::net::SocketAddr;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use tokio::sync::Semaphore;
@@ -13,7 +13,7 @@ use super::{database, sweep};
 use crate::actions::Dialling;
 use crate::actions::words::Places;
 use crate::amqp::{self, Broker, Publisher};
-use crate::api::resources::{self, Context, Events, Ledger, Owners};
+use crate::api::resources::{self, Context, Events, Ledger, Owners, Sources};
 use crate::api::{self, Api, Server, Stopped};
 use crate::auth::{AccountId, Authenticator, Guard, MonotonicClock};
 use crate::callin::{self, CallIn, Waiting};
@@ -67,7 +67,7 @@ impl Daemon {
         let default_account = default_account(config)?;
         let dialling = dialling(config)?;
         let broker = broker(config)?;
-        let router = resources::router().map_err(anyhow::Error::new)?;
+        let router = resources::router(&config.metrics).map_err(anyhow::Error::new)?;
         let store = database::open(config).await?;
         let server = match Server::bind(config.api.listen).await {
             Ok(server) => server,
@@ -124,13 +124,16 @@ impl Daemon {
             dials: Dials::new(config.dial.max_pending as usize, Dials::BEYOND),
             events: Arc::new(Events::new(streams.clone(), config.events.clone())),
             silence_allowed: limits.idle_timeout,
+            metrics: config.metrics.clone(),
+            sources: OnceLock::new(),
             timestamps: config.conference.timestamps,
         });
         let whose = Arc::new(resources::Asking(context.clone()));
         let sorter = Sorter::new(streams, whose).run(changes, notices, stop_following.clone());
         let sorting = tokio::spawn(sorter);
         let api = Api::new(context.clone(), router, limits);
-        let api = Arc::new(api.behind(config.api.trusted_proxies.clone()));
+        let api = api.behind(config.api.trusted_proxies.clone()).for_origins(config.api.cors_origins.clone());
+        let api = Arc::new(api);
         let callin = config.callin.enabled.then(|| {
             let parts = callin::Parts {
                 registry,
@@ -146,6 +149,9 @@ impl Daemon {
             let nodes: Vec<Node> = nodes.iter().map(|running| running.node.clone()).collect();
             CallIn::start(parts, config, &nodes, &stop_following)
         });
+        let (traffic, published) = (api.traffic().clone(), publishing.as_ref().map(Publisher::reader));
+        let sources = Sources { traffic, published, callin: callin.clone() };
+        let _ = context.sources.set(sources);
         let stop_serving = CancellationToken::new();
         let serving = tokio::spawn(server.serve(api, stop_serving.clone().cancelled_owned()));
         Ok(Self {

@@ -7,6 +7,7 @@ use super::password::is_sendable;
 use super::{Api, Config, Dial, Esl, Media, Node, Problem};
 use crate::actions::Dialling;
 use crate::actions::words::{self, Refused};
+use crate::api::wrong_origin;
 use crate::auth::AccountId;
 use crate::store::PostgresSettings;
 use crate::store::url::Engine;
@@ -89,6 +90,11 @@ impl Found {
 }
 
 fn check_api(api: &Api, found: &mut Found) {
+    for (at, origin) in api.cors_origins.iter().enumerate() {
+        if let Some(why) = wrong_origin(origin) {
+            found.add(format!("api.cors_origins[{at}]"), format!("{why}, found `{origin}`"));
+        }
+    }
     found.size("api.max_connections", api.max_connections, 1, 1_000_000);
     found.size("api.max_body_bytes", api.max_body_bytes, 1024, 1 << 30);
     // hyper's buffer, which holds a head, cannot be smaller than 8 KiB.

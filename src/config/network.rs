@@ -34,6 +34,11 @@ pub enum InvalidNetwork {
 }
 
 impl Network {
+    /// The addresses whose first bits are these; `None` if no address has so many.
+    pub(super) fn prefix(address: IpAddr, bits: u8) -> Option<Self> {
+        IpNet::new(address, bits).ok().map(|net| Self(canonical(net.trunc())))
+    }
+
     /// Whether the address is in it. An IPv4 address in an IPv6 one is the IPv4 address.
     #[must_use]
     pub fn contains(&self, address: IpAddr) -> bool {

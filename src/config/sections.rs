@@ -24,6 +24,8 @@ pub struct Api {
     pub listen: SocketAddr,
     /// Whose `X-Forwarded-For` is believed; nobody's if it is empty.
     pub trusted_proxies: Vec<Network>,
+    /// The origins whose pages may use the API from browsers, or `*`; none: no page may.
+    pub cors_origins: Vec<String>,
     /// Connections at the same time; one more is answered 503 and closed.
     pub max_connections: usize,
     /// The largest request body, in bytes.
@@ -48,6 +50,7 @@ impl Default for Api {
         Self {
             listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 8000)),
             trusted_proxies: Vec::new(),
+            cors_origins: Vec::new(),
             max_connections: 1024,
             max_body_bytes: 1 << 20,
             max_header_bytes: 1 << 16,

@@ -2,6 +2,7 @@
 
 use std::collections::VecDeque;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use dashmap::DashMap;
 
@@ -31,6 +32,7 @@ pub struct Streams {
     conferences: DashMap<Of, Arc<Stream>>,
     accounts: DashMap<Option<AccountId>, Arc<Stream>>,
     all: Arc<Stream>,
+    broken_off: AtomicU64,
 }
 
 impl Streams {
@@ -41,6 +43,7 @@ impl Streams {
             conferences: DashMap::new(),
             accounts: DashMap::new(),
             all: Arc::new(Stream::new(OF_ALL)),
+            broken_off: AtomicU64::new(0),
         }
     }
 
@@ -54,6 +57,11 @@ impl Streams {
     pub fn of_account(&self, account: &AccountId) -> Arc<Stream> {
         let key = Some(account.clone());
         self.accounts.entry(key).or_insert_with(|| Arc::new(Stream::new(OF_ACCOUNT))).clone()
+    }
+
+    /// How often something was lost on the way to the streams, and all who read began anew.
+    pub fn broken_off(&self) -> u64 {
+        self.broken_off.load(Ordering::Relaxed)
     }
 
     /// What is told of anything.
@@ -130,6 +138,7 @@ impl Streams {
 
     /// Something was lost on the way here: nobody's place is good any more.
     pub(super) fn break_off(&self) {
+        self.broken_off.fetch_add(1, Ordering::Relaxed);
         self.all.break_off();
         self.conferences.iter().for_each(|stream| stream.break_off());
         self.accounts.iter().for_each(|stream| stream.break_off());

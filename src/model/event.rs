@@ -43,6 +43,49 @@ pub enum EventKind {
     Other,
 }
 
+impl EventKind {
+    /// The words for all kinds, each at its place: FreeSWITCH's `Action`, as far as kinds tell actions apart.
+    pub const WORDS: [&'static str; 15] = [
+        "conference-create",
+        "conference-destroy",
+        "add-member",
+        "del-member",
+        "lock",
+        "unlock",
+        "floor-change",
+        "kick-member",
+        "transfer",
+        "start-recording",
+        "stop-recording",
+        "pause-recording",
+        "resume-recording",
+        "play-file",
+        "other",
+    ];
+
+    /// Its place among the words.
+    #[must_use]
+    pub const fn place(self) -> usize {
+        match self {
+            Self::Created => 0,
+            Self::Destroyed => 1,
+            Self::Joined => 2,
+            Self::Left => 3,
+            Self::Locked => 4,
+            Self::Unlocked => 5,
+            Self::FloorChanged { .. } => 6,
+            Self::Kicked => 7,
+            Self::Transferred => 8,
+            Self::RecordingStarted => 9,
+            Self::RecordingStopped => 10,
+            Self::RecordingPaused => 11,
+            Self::RecordingResumed => 12,
+            Self::Played => 13,
+            Self::Other => 14,
+        }
+    }
+}
+
 /// What some kinds of event tell beside the state.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Extra<'a> {

@@ -246,6 +246,7 @@ async fn follow(node: &Node, sink: &dyn CallSink) {
                 if let Some(after) = trouble.clear() {
                     tracing::info!(node = &**node.name(), after, "calls are heard again");
                 }
+                shared.figures.hears_calls(true);
                 sink.connected(node);
                 let began = Instant::now();
                 let lost = read(&mut connection, shared, |event| {
@@ -254,6 +255,7 @@ async fn follow(node: &Node, sink: &dyn CallSink) {
                     }
                 })
                 .await;
+                shared.figures.hears_calls(false);
                 if began.elapsed() >= shared.settings.heartbeat_timeout() {
                     backoff.reset();
                 }

@@ -13,6 +13,7 @@ use tokio::time::Instant;
 use super::backoff::Backoff;
 use super::connection::{Connection, Lost};
 use super::fences::{Heard, SUBCLASS};
+use super::figures::Unreadable;
 use super::handle::Shared;
 use super::jobs::{RINGING, RINGING_ID};
 use super::keep::tell_trouble;
@@ -208,6 +209,7 @@ impl<P: Publish> Follower<P> {
         match frame {
             Frame::Event(event) => return self.event(&event, now),
             Frame::TooLarge { content_type, length, limit } => {
+                self.shared.figures.unreadable(Unreadable::TooLarge);
                 let node = &*self.shared.name;
                 tracing::warn!(
                     node,
@@ -247,7 +249,7 @@ impl<P: Publish> Follower<P> {
         }
         match self.translator.conference_event(event) {
             Some(event) => {
-                self.shared.figures.event(now);
+                self.shared.figures.event(event.kind, now);
                 if let Some(odd) = self.writer.apply(&event, now) {
                     let (node, conference) = (&*self.shared.name, &*event.conference);
                     tracing::debug!(node, conference, ?odd, "listing it again");
@@ -295,6 +297,9 @@ impl<P: Publish> Follower<P> {
             self.shared.jobs.ended(&job.text(), || String::from_utf8_lossy(event.body()).into_owned());
         }
         let subclass = fields.get(1).map(Value::bytes);
+        if subclass.as_deref() == Some(b"conference::maintenance") {
+            self.shared.figures.unreadable(Unreadable::Event);
+        }
         if let Some(job) = fields.get(6).filter(|_| subclass.as_deref() == Some(RINGING.as_bytes())) {
             self.shared.jobs.rings(&job.text());
         }

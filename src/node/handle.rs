@@ -12,7 +12,7 @@ use tokio_util::sync::CancellationToken;
 use super::backoff::Backoff;
 use super::commands::{CommandError, Commands, Doubt, Reply};
 use super::fences::{Fence, Fences, Heard, SUBCLASS};
-use super::figures::Figures;
+use super::figures::{Counts, Figures};
 use super::follow::{Compare, Follower};
 use super::inquiry::ListError;
 use super::jobs::{Job, Jobs};
@@ -239,6 +239,11 @@ impl Node {
         }
     }
 
+    /// What only metrics tell of it.
+    pub fn counts(&self) -> Counts {
+        self.shared.figures.counts()
+    }
+
     /// Whether members can be addressed by their call.
     pub fn has_uuid_selectors(&self) -> bool {
         self.shared.told().version.is_none_or(|version| version >= Version::UUID_SELECTORS)
@@ -320,7 +325,10 @@ impl Node {
         let accepted = Instant::now();
         let within = self.shared.settings.command_timeout();
         match tokio::time::timeout_at(began + within, fence.wait()).await {
-            Ok(seen) => seen.ok_or(CommandError::Interrupted),
+            Ok(seen) => {
+                let seen = seen.inspect(|_| self.shared.figures.fenced(accepted.elapsed()));
+                seen.ok_or(CommandError::Interrupted)
+            }
             Err(_) => {
                 // After an answer that came late itself the fence may still be on its way.
                 if accepted.elapsed() >= within / 2 {

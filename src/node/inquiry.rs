@@ -17,6 +17,7 @@ use tokio::sync::oneshot;
 
 use super::address::{Unaddressable, listable_word};
 use super::commands::{CommandError, Doubt, Reply};
+use super::figures::Unreadable;
 use super::follow::Compare;
 use super::handle::Node;
 use super::listing::{ListingError, parse_listing};
@@ -75,6 +76,14 @@ async fn take(node: &Node, line: &str) -> Result<Taken, ListError> {
 }
 
 async fn parse(node: &Node, printed: Bytes) -> Result<Vec<ListedConference>, ListError> {
+    let parsed = parsed(node, printed).await;
+    if matches!(parsed, Err(ListError::Listing(_))) {
+        node.shared.figures.unreadable(Unreadable::List);
+    }
+    parsed
+}
+
+async fn parsed(node: &Node, printed: Bytes) -> Result<Vec<ListedConference>, ListError> {
     if printed.len() < LONG || !node.shared.outside.has_threads() {
         return Ok(parse_listing(&printed)?);
     }

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use super::commands::Pipeline;
 use super::connection::{Connection, Lost};
+use super::figures::Unreadable;
 use super::handle::Shared;
 use super::report::Report;
 use super::version::Version;
@@ -74,6 +75,9 @@ fn tell_version(node: &str, version: Option<Version>, printed: &str) {
 pub(super) fn tell_trouble(shared: &Shared, what: &str, report: &Report, lost: &Lost) {
     let (node, address) = (&*shared.name, &*shared.settings.node.address);
     let trouble = lost.to_string();
+    if matches!(lost, Lost::Protocol(_)) {
+        shared.figures.unreadable(Unreadable::Protocol);
+    }
     let said = [&shared.event_trouble, &shared.command_trouble]
         .into_iter()
         .any(|said| said.trouble().as_deref() == Some(&*trouble));

@@ -74,6 +74,8 @@ async fn until_the_first_list_is_there_nothing_is_said_not_to_run() {
     let nobody = Rest::new(owner.address, ACCOUNT, None);
     let ready = nobody.get("/readyz").await;
     assert_eq!((ready.status.as_u16(), &ready.data()["nodes"]["mute"]), (503, &json!("unlisted")));
+    assert_eq!(ready.data()["reasons"], json!(["node mute: is not listed yet"]));
+    assert_eq!(ready.data()["broker"], json!(null), "none is configured");
     // What is known to run on the other node can be worked with.
     house
         .switch()
@@ -207,6 +209,7 @@ async fn without_the_database_what_runs_is_seen_and_acted_on() {
     nobody.put("/v2/api_auth", json!({ "api_key": key })).await.refused(503, "datastore_unavailable");
     let ready = nobody.get("/readyz").await;
     assert_eq!((ready.status.as_u16(), &ready.data()["datastore"]), (503, &json!("unavailable")));
+    assert_eq!(ready.data()["reasons"], json!(["database: does not answer"]));
     nobody.get("/healthz").await.ok();
 }
 

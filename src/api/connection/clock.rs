@@ -12,6 +12,7 @@ use tokio::net::TcpStream;
 use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::{Instant, sleep_until};
 
+use super::super::traffic::Counted;
 use super::Limits;
 
 /// What a connection is doing; the diagram is in [`super`].
@@ -151,11 +152,17 @@ pub(super) struct Watched {
     stream: TcpStream,
     clock: Arc<Clock>,
     _place: OwnedSemaphorePermit,
+    _open: Counted,
 }
 
 impl Watched {
-    pub(super) fn new(stream: TcpStream, place: OwnedSemaphorePermit, clock: Arc<Clock>) -> Self {
-        Self { stream, clock, _place: place }
+    pub(super) fn new(
+        stream: TcpStream,
+        place: OwnedSemaphorePermit,
+        open: Counted,
+        clock: Arc<Clock>,
+    ) -> Self {
+        Self { stream, clock, _place: place, _open: open }
     }
 }
 

@@ -147,8 +147,10 @@ pub(super) async fn write(context: &Context, rows: Vec<AuditRecord>) {
         tell!(info, row, "done on the switch");
     }
     let (store, together) = (Arc::clone(&context.store), Arc::clone(&context.ledger.writing));
+    let lost = context.ledger.lost_rows.clone();
     let writing = context.ledger.tasks.spawn(async move {
         if let Err(failure) = append(store, &together, rows.clone()).await {
+            lost.inc_by(rows.len() as u64);
             for row in &rows {
                 tell!(error, row, error = %failure, "a row of the audit log is not written");
             }

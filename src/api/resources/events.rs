@@ -20,10 +20,13 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use std::time::Duration;
 
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::gauge::Gauge;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::Context;
+use crate::api::traffic::Counted;
 use crate::api::{ApiError, Route};
 use crate::config;
 use crate::hub::Streams;
@@ -44,6 +47,17 @@ pub struct Events {
     pub(super) stopping: CancellationToken,
     /// Websockets and event streams, by credential.
     open: Mutex<HashMap<Arc<str>, usize>>,
+    /// For metrics.
+    pub(super) figures: Figures,
+}
+
+/// Who is told what happens.
+#[derive(Debug, Default)]
+pub(super) struct Figures {
+    pub(super) websockets: Gauge,
+    pub(super) event_streams: Gauge,
+    /// How often somebody was too slow and began anew.
+    pub(super) gaps: Counter,
 }
 
 impl Events {
@@ -51,7 +65,7 @@ impl Events {
     #[must_use]
     pub fn new(streams: Arc<Streams>, settings: config::Events) -> Self {
         let (tasks, stopping) = (TaskTracker::new(), CancellationToken::new());
-        Self { streams, settings, tasks, stopping, open: Mutex::default() }
+        Self { streams, settings, tasks, stopping, open: Mutex::default(), figures: Figures::default() }
     }
 
     /// Tells all subscribers that it ends, and waits until they have heard it.

@@ -13,6 +13,7 @@ use std::future::Future;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use prometheus_client::metrics::counter::Counter;
 use tokio_util::task::TaskTracker;
 use tracing::Instrument;
 
@@ -43,6 +44,8 @@ pub struct Ledger {
     pub(super) writing: Arc<Writing>,
     /// By claim: the answer that belongs to it, or none if its key is to be given back.
     owed: Mutex<HashMap<String, Option<String>>>,
+    /// Rows that the database did not take.
+    pub(super) lost_rows: Counter,
 }
 
 impl Ledger {
@@ -50,7 +53,15 @@ impl Ledger {
     #[must_use]
     pub fn new(clock: Clock, answer_within: Duration) -> Self {
         let (tasks, turns, owed) = (TaskTracker::new(), Turns::default(), Mutex::default());
-        Self { clock, answer_within, tasks, turns, writing: Arc::default(), owed }
+        Self {
+            clock,
+            answer_within,
+            tasks,
+            turns,
+            writing: Arc::default(),
+            owed,
+            lost_rows: Counter::default(),
+        }
     }
 
     /// Waits until everything that is under way has been carried out and written down.

@@ -16,7 +16,7 @@ use tokio::sync::Notify;
 use tokio::time::{Instant, timeout};
 
 use super::message::event_data;
-use super::{Piece, Place, Subscription};
+use super::{Counted, Piece, Place, Subscription};
 use crate::api::resources::{Caller, Context};
 use crate::api::{Access, ApiError, Request, Response, Route};
 use crate::config::Way;
@@ -47,6 +47,7 @@ struct Sending {
     client: IpAddr,
     check_at: Instant,
     _place: Place,
+    _open: Counted,
 }
 
 async fn events(context: Arc<Context>, caller: Caller, request: Request) -> Result<Response, ApiError> {
@@ -72,6 +73,7 @@ async fn events(context: Arc<Context>, caller: Caller, request: Request) -> Resu
     let silence = SILENCE.min(context.silence_allowed / 3).min(context.events.check_every());
     let (token, client, check_at) =
         (request.token().cloned(), request.client(), Instant::now() + context.events.check_every());
+    let open = Counted::new(&context.events.figures.event_streams);
     let sending = Sending {
         context,
         subscription,
@@ -83,6 +85,7 @@ async fn events(context: Arc<Context>, caller: Caller, request: Request) -> Resu
         client,
         check_at,
         _place: place,
+        _open: open,
     };
     Ok(Response::event_stream(stream::unfold(sending, |mut sending| async {
         Some((sending.next().await?, sending))

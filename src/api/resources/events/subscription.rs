@@ -191,6 +191,7 @@ impl Subscription {
                 }
             }
             Err(_) => {
+                context.events.figures.gaps.inc();
                 self.place = self.stream.end();
                 self.last.clear();
                 let conference = self.binding.conference.as_deref().unwrap_or("*");

@@ -28,7 +28,7 @@ use tokio_tungstenite::tungstenite::{Error, Message as Frame};
 use tracing::Instrument;
 
 use super::message::{Message, failure, message, success};
-use super::{Events, Place, Subscription};
+use super::{Counted, Events, Place, Subscription};
 use crate::api::resources::{Caller, Context};
 use crate::api::{Access, ApiError, Request, Response, Route};
 use crate::auth::{self, AccountId, Principal, Scope};
@@ -148,6 +148,7 @@ impl Session {
 
     async fn run(mut self, upgrade: OnUpgrade) {
         let Ok(upgraded) = upgrade.await else { return };
+        let _open = Counted::new(&self.events().figures.websockets);
         let config = WebSocketConfig::default()
             .max_message_size(Some(LONGEST))
             .max_frame_size(Some(LONGEST))
