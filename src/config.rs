@@ -87,7 +87,7 @@ impl Config {
         let text = std::fs::read_to_string(file)
             .map_err(|error| ConfigError::one(file.display(), None, format!("cannot be read: {error}")))?;
         let mut config = Self::parse(&text, file, environment)?;
-        config.resolve_paths(file.parent().unwrap_or(Path::new("")));
+        config.resolve_paths(file.parent().unwrap_or(Path::new("")), environment.credentials());
         config.checked(&Place::new(file, environment))
     }
 
@@ -151,11 +151,12 @@ impl Config {
     }
 
     /// Makes the paths of password files relative to the directory of the configuration file, so
-    /// that the working directory does not matter.
-    fn resolve_paths(&mut self, directory: &Path) {
+    /// that the working directory does not matter, and finds those that systemd keeps.
+    fn resolve_paths(&mut self, directory: &Path, credentials: Option<&Path>) {
         let files = self.node.iter_mut().map(|node| &mut node.password_file);
-        for path in files.chain([&mut self.database.password_file]).flatten() {
-            *path = directory.join(&*path);
+        let others = [&mut self.database.password_file, &mut self.amqp.password_file];
+        for path in files.chain(others).flatten() {
+            *path = password::file(path, directory, credentials);
         }
     }
 }

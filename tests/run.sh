@@ -15,12 +15,14 @@ has_postgresql() {
 
 # curl: the demo's lines are pasted into a shell. util-linux: prlimit, for a disk that is full, and
 # setpriv, for PostgreSQL and RabbitMQ, which root must not run. procps: kill. python3: clients written for Kazoo.
+# systemd: reads its unit; it need not run.
 missing=
 command -v curl >/dev/null || missing="$missing curl"
 { command -v prlimit && command -v setpriv; } >/dev/null || missing="$missing util-linux"
 [ -x /bin/kill ] || missing="$missing procps"
 has_postgresql || missing="$missing postgresql"
 [ -x /usr/lib/rabbitmq/bin/rabbitmq-server ] || missing="$missing rabbitmq-server"
+command -v systemd-analyze >/dev/null || missing="$missing systemd"
 command -v python3 >/dev/null || missing="$missing python3"
 python3 -c 'import ensurepip, venv' 2>/dev/null || missing="$missing python3-venv"
 if [ -n "$missing" ]; then

@@ -56,6 +56,13 @@ impl Broker {
         uri.query.heartbeat.get_or_insert(HEARTBEAT_S);
         Ok(Self { uri, shown: without_secrets(text).into() })
     }
+
+    /// The same with another password than that of the URL.
+    #[must_use]
+    pub fn with_password(mut self, password: &Secret) -> Self {
+        password.expose().clone_into(&mut self.uri.authority.userinfo.password);
+        self
+    }
 }
 
 impl fmt::Display for Broker {

@@ -258,8 +258,7 @@ fn effect_within(config: &Config) -> Duration {
 }
 
 fn broker(config: &Config) -> Result<Option<Broker>, Failure> {
-    let url = config.amqp.url.as_ref();
-    url.map(Broker::parse).transpose().map_err(|error| Failure::Config(format!("amqp.url: {error}")))
+    config.amqp.broker().map_err(|(key, error)| Failure::Config(format!("{key}: {error}")))
 }
 
 fn dialling(config: &Config) -> Result<Dialling, Failure> {

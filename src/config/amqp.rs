@@ -1,12 +1,14 @@
 //! `[amqp]`: the broker that events are published to.
 
 use std::fmt;
+use std::path::PathBuf;
 
 use serde::Deserialize;
 
 use super::Secret;
 use super::check::{DAY_MS, Found};
 use super::events::check_names;
+use super::password;
 use crate::amqp::Broker;
 use crate::store::url::without_secrets;
 
@@ -16,6 +18,8 @@ use crate::store::url::without_secrets;
 pub struct Amqp {
     /// `amqp://USER:PASSWORD@HOST:PORT/VHOST`; none: nothing is published.
     pub url: Option<Secret>,
+    /// A file whose only line is the password, instead of one in the URL.
+    pub password_file: Option<PathBuf>,
     /// The exchange; a durable topic exchange is made if there is none of that name.
     pub exchange: String,
     /// Events that wait for the broker at most; beyond them the oldest are dropped.
@@ -34,6 +38,7 @@ impl Default for Amqp {
     fn default() -> Self {
         Self {
             url: None,
+            password_file: None,
             exchange: "conference".into(),
             buffer: 100_000,
             persistent: true,
@@ -44,11 +49,26 @@ impl Default for Amqp {
     }
 }
 
+impl Amqp {
+    /// The broker, with its password; `None` if none is configured.
+    ///
+    /// # Errors
+    /// The key that is wrong, and why.
+    pub fn broker(&self) -> Result<Option<Broker>, (&'static str, String)> {
+        let broker = self.url.as_ref().map(Broker::parse).transpose();
+        let broker = broker.map_err(|error| ("amqp.url", error.to_string()))?;
+        let Some(file) = &self.password_file else { return Ok(broker) };
+        let password = password::read(file).map_err(|error| ("amqp.password_file", error.to_string()))?;
+        Ok(broker.map(|broker| broker.with_password(&password)))
+    }
+}
+
 /// The URL may carry a password.
 impl fmt::Debug for Amqp {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Amqp")
             .field("url", &self.url.as_ref().map(|url| without_secrets(url.expose())))
+            .field("password_file", &self.password_file)
             .field("exchange", &self.exchange)
             .field("buffer", &self.buffer)
             .field("persistent", &self.persistent)
@@ -60,8 +80,8 @@ impl fmt::Debug for Amqp {
 }
 
 pub(super) fn check(amqp: &Amqp, found: &mut Found) {
-    if let Some(Err(error)) = amqp.url.as_ref().map(Broker::parse) {
-        found.add("amqp.url", error.to_string());
+    if let Err((key, error)) = amqp.broker() {
+        found.add(key, error);
     }
     // A short string of AMQP; the exchange without a name is one that nobody else can bind to.
     if !(1..=255).contains(&amqp.exchange.len()) {
