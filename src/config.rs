@@ -17,6 +17,7 @@ mod dial;
 mod environment;
 mod error;
 mod events;
+mod fixed;
 mod network;
 mod node;
 mod password;
@@ -139,6 +140,12 @@ impl Config {
     /// Reads the password files, to report one that is missing before a start and not after it.
     pub fn check(&self) -> Vec<Problem> {
         check::check(self)
+    }
+
+    /// The keys whose values differ, and count for a running daemon only after it was started again: all but the
+    /// nodes, `log.level` and `callin.banned`.
+    pub fn changed_for_restart(&self, new: &Self) -> Vec<&'static str> {
+        fixed::changed(self, new)
     }
 
     /// What is allowed but most likely not meant, as sentences for an operator.

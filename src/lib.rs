@@ -26,6 +26,7 @@ pub mod hub;
 mod json;
 pub mod model;
 pub mod node;
+pub mod pulse;
 pub mod registry;
 pub mod secret;
 pub mod sim;

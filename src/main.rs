@@ -4,15 +4,17 @@ use std::process::ExitCode;
 
 use convened::app;
 use convened::auth::CredentialKind;
-use convened::cli::{self, CredentialCommand, Demo, Export, Failure, Import, Printed, Program, Replay};
+use convened::cli::{
+    self, Again, CredentialCommand, Demo, Export, Failure, Import, Printed, Program, Replay,
+};
 use convened::config::Config;
 
 /// The commands that need more than the command line.
 struct Convened;
 
 impl Program for Convened {
-    async fn run(&self, config: Config) -> Result<(), Failure> {
-        app::run(config).await
+    async fn run(&self, config: Config, again: Again) -> Result<(), Failure> {
+        app::run(config, again).await
     }
 
     async fn demo(&self, config: Config, demo: Demo) -> Result<(), Failure> {

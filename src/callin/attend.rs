@@ -141,7 +141,7 @@ impl Inner {
             return self.enter(line, admitted).await;
         }
         if !call.caller_number.is_empty()
-            && self.config.banned.iter().any(|banned| **banned == *call.caller_number)
+            && self.banned.load().iter().any(|banned| **banned == *call.caller_number)
         {
             return Err(Refusal::Banned.into());
         }

@@ -21,7 +21,7 @@ async fn readyz(context: Arc<Context>, _caller: Caller, _request: Request) -> Re
     let conditions = context.registry.nodes();
     let mut ready = datastore.is_ok();
     let mut nodes = Map::new();
-    for (name, node) in context.switchboard.nodes() {
+    for (name, node) in &*context.switchboard.nodes() {
         let condition = conditions.get(name).copied().unwrap_or_default();
         ready &= condition != NodeCondition::Unlisted || node.status().trouble.is_some();
         nodes.insert(name.to_string(), Value::from(super::nodes::word(condition)));
