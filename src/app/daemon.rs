@@ -184,6 +184,11 @@ impl Daemon {
         })
     }
 
+    /// The configuration that is in force.
+    pub fn config(&self) -> &Config {
+        &self.config
+    }
+
     /// Where the API listens.
     pub fn address(&self) -> SocketAddr {
         self.address
