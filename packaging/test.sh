@@ -3,12 +3,15 @@
 # As root, with debootstrap and cargo-deb (cargo install cargo-deb). Some minutes.
 #
 #   sh packaging/test.sh [CHROOT]     a directory that debootstrap has made before, to save time
+#
+# CONVENED_TEST_PROFILE=dev takes the debug build instead of the release.
 set -eu
+profile=${CONVENED_TEST_PROFILE-release}
 cd "$(dirname "$0")/.."
 
 work=$(mktemp -d)
 root=${1-$work/root}
-trap 'umount "$root/proc" 2>/dev/null || true; rm -rf "$work"' EXIT
+trap 'kill "${daemon-}" 2>/dev/null || true; umount "$root/proc" 2>/dev/null || true; rm -rf "$work"' EXIT
 [ -d "$root/usr" ] || debootstrap --variant=minbase --include=systemd bookworm "$root" >"$work/log"
 mountpoint -q "$root/proc" || mount -t proc proc "$root/proc"
 
@@ -18,12 +21,12 @@ inside() { chroot "$root" "$@"; }
 
 # make VERSION: the package of the program as it is, with that version.
 make() {
-    cargo deb --no-build --no-strip --deb-version "$1" --output "$work/convened_$1.deb" >/dev/null
+    cargo deb --no-build --profile "$profile" --fast --deb-version "$1" --output "$work/convened_$1.deb" >"$work/deb" 2>&1 || { cat "$work/deb"; fail "cargo deb"; }
     cp "$work/convened_$1.deb" "$root/root/convened_$1.deb"
 }
 install() { inside dpkg --force-confold -i "/root/convened_$1.deb" >"$work/dpkg" 2>&1 || { cat "$work/dpkg"; fail "dpkg"; }; }
 
-cargo build --release --locked
+cargo build --profile "$profile" --locked
 make 1.0.0-1
 make 1.0.0-2
 
@@ -32,7 +35,7 @@ dpkg-deb --field "$work/convened_1.0.0-1.deb" Depends
 install 1.0.0-1
 inside id convened >/dev/null || fail "there is no user"
 [ "$(stat -c %a:%U "$root/etc/convened/credentials")" = 700:root ] || fail "credentials are open"
-[ -e "$root/etc/systemd/system/multi-user.target.wants/convened.service" ] || fail "it is not enabled"
+[ -L "$root/etc/systemd/system/multi-user.target.wants/convened.service" ] || fail "it is not enabled"
 inside convened check-config /etc/convened/convened.toml || fail "the shipped configuration"
 inside systemd-analyze verify --man=no convened.service || fail "the unit"
 
@@ -40,22 +43,23 @@ inside systemd-analyze verify --man=no convened.service || fail "the unit"
 run() {
     mkdir -p "$root/var/lib/convened"
     inside chown convened:convened /var/lib/convened
-    inside setpriv --reuid convened --regid convened --clear-groups \
+    chroot "$root" setpriv --reuid convened --regid convened --clear-groups \
         convened run --config /etc/convened/convened.toml >"$work/run.log" 2>&1 &
     daemon=$!
     until grep -q '"serving"' "$work/run.log"; do
         kill -0 "$daemon" 2>/dev/null || { cat "$work/run.log"; fail "it does not start"; }
         sleep 0.1
     done
+    address=$(sed -n 's/.*"serving".*"address":"\([^"]*\)".*/\1/p' "$work/run.log")
+    base=http://$address/v2/accounts/acme/conferences
 }
 stop() { kill -TERM "$daemon"; wait "$daemon" || fail "it ended with $?"; }
 ask() { curl -sf -H "X-Auth-Token: $token" "$@"; }
 
 # An operator has changed the configuration, and there is a document.
-sed -i 's/^#listen = .*/listen = "127.0.0.1:38000"/' "$root/etc/convened/convened.toml"
-chgrp_of_conf=$(stat -c %G "$root/etc/convened/convened.toml")
-[ "$chgrp_of_conf" = convened ] || fail "the daemon cannot read its configuration: group $chgrp_of_conf"
-base=http://127.0.0.1:38000/v2/accounts/acme/conferences
+sed -i 's/^#listen = .*/listen = "127.0.0.1:0"/' "$root/etc/convened/convened.toml"
+group=$(inside stat -c %G /etc/convened/convened.toml)
+[ "$group" = convened ] || fail "the daemon cannot read its configuration: group $group"
 run
 token=$(inside convened token create --config /etc/convened/convened.toml --account acme --scope read,control,write)
 ask -X PUT -d '{"data": {"name": "kept"}}' "$base" >/dev/null || fail "no document"
@@ -63,7 +67,7 @@ stop
 
 say "upgrade"
 install 1.0.0-2
-grep -q 38000 "$root/etc/convened/convened.toml" || fail "the configuration was overwritten"
+grep -q '^listen = "127.0.0.1:0"' "$root/etc/convened/convened.toml" || fail "the configuration was overwritten"
 run
 ask "$base" | grep -q '"kept"' || fail "the document is lost"
 stop
