@@ -130,7 +130,7 @@ struct Fields(Vec<u8>);
 impl Fields {
     fn put(&mut self, key: &str, value: &str) {
         let end = value.floor_char_boundary(LONGEST);
-        let value = value[..end].as_bytes();
+        let value = &value.as_bytes()[..end];
         self.0.extend_from_slice(key.as_bytes());
         if value.contains(&b'\n') {
             self.0.push(b'\n');
