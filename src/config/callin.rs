@@ -80,7 +80,7 @@ impl Default for Callin {
 }
 
 impl Callin {
-    /// The domains with their accounts; what [`check`] refuses is left out.
+    /// The domains with their accounts; what cannot be read is left out.
     pub fn accounts_of_domains(&self) -> impl Iterator<Item = (String, AccountId)> {
         self.domains.iter().filter_map(|pair| parse_domain(pair))
     }
