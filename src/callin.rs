@@ -38,6 +38,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
+use arc_swap::ArcSwap;
 use dashmap::DashMap;
 use tokio::sync::broadcast::error::RecvError;
 use tokio::sync::mpsc;
@@ -106,7 +107,9 @@ struct Inner {
     patience: Patience,
     domains: HashMap<String, AccountId>,
     /// By node: where calls for its conferences go.
-    sip_uris: HashMap<Arc<str>, String>,
+    sip_uris: ArcSwap<HashMap<Arc<str>, String>>,
+    /// Caller ids that are not let in.
+    banned: ArcSwap<Vec<String>>,
     /// Calls in a dialogue, by node and call.
     calls: DashMap<(Arc<str>, Arc<str>), mpsc::Sender<CallNews>>,
     /// How many of them are asked something.
@@ -134,10 +137,6 @@ impl CallIn {
             window: secs(callin.wrong_pin_window_s),
             lockout: secs(callin.lockout_s),
         };
-        let sip_uris = config
-            .node
-            .iter()
-            .filter_map(|node| Some((Arc::from(node.name.as_str()), node.sip_uri.clone()?)));
         let inner = Arc::new_cyclic(|me| Inner {
             prompts: Prompts::new(config.prompts.clone(), &callin.language),
             patience: Patience {
@@ -146,7 +145,8 @@ impl CallIn {
                 digit: millis(callin.digit_timeout_ms),
             },
             domains: callin.accounts_of_domains().collect(),
-            sip_uris: sip_uris.collect(),
+            sip_uris: ArcSwap::default(),
+            banned: ArcSwap::default(),
             calls: DashMap::new(),
             attended: AtomicUsize::new(0),
             refused: AtomicUsize::new(0),
@@ -162,16 +162,32 @@ impl CallIn {
             config: callin,
         });
         let callin = Self(inner);
+        callin.configure(config);
         callin.0.tasks.spawn(callin.clone().watch());
         for node in nodes {
-            let following = node.follow_calls(Arc::new(callin.clone()), stop.clone());
-            callin.0.tasks.spawn(async move {
-                if let Err(error) = following.await {
-                    tracing::error!("a call connection ended by itself: {error}");
-                }
-            });
+            callin.follow(node);
         }
         callin
+    }
+
+    /// Takes over what may change while it runs: `callin.banned`, and where calls for a node go.
+    pub fn configure(&self, config: &config::Config) {
+        let sip_uris = config
+            .node
+            .iter()
+            .filter_map(|node| Some((Arc::from(node.name.as_str()), node.sip_uri.clone()?)));
+        self.0.sip_uris.store(Arc::new(sip_uris.collect()));
+        self.0.banned.store(Arc::new(config.callin.banned.clone()));
+    }
+
+    /// Lets callers in on one more node, as long as it is followed.
+    pub fn follow(&self, node: &Node) {
+        let following = node.follow_calls(Arc::new(self.clone()), node.stopped().clone());
+        self.0.tasks.spawn(async move {
+            if let Err(error) = following.await {
+                tracing::error!("a call connection ended by itself: {error}");
+            }
+        });
     }
 
     /// What came of callers.
@@ -242,7 +258,7 @@ impl CallIn {
         }
         let (callin, inner, node) = (self.clone(), self.0.clone(), node.clone());
         self.0.tasks.spawn(async move {
-            let stop = inner.stop.clone();
+            let stop = node.stopped().clone();
             let key = (node.name().clone(), call.call_id.clone());
             let attended = inner.clone().attend(node.clone(), call, news);
             let after = stop.run_until_cancelled(attended).await;
@@ -258,7 +274,7 @@ impl CallIn {
     fn look_soon(&self, node: &Node) {
         let (callin, node) = (self.clone(), node.clone());
         self.0.tasks.spawn(async move {
-            let stop = callin.0.stop.clone();
+            let stop = node.stopped().clone();
             let looking = async {
                 for wait in LOOKS {
                     tokio::time::sleep(Duration::from_secs(wait)).await;

@@ -9,7 +9,7 @@ mod manual;
 
 use std::future::Future;
 use std::io::Write;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -24,7 +24,7 @@ pub use failure::Failure;
 
 use crate::auth::CredentialKind;
 use crate::config::{Config, Environment, Log};
-use crate::telemetry::{self, Logs, TelemetryError};
+use crate::telemetry::{self, Level, Logs, TelemetryError};
 
 /// For work that blocks a thread to end after a command has.
 const LAST_WORK: Duration = Duration::from_secs(1);
@@ -38,10 +38,21 @@ pub struct Printed {
     pub stderr: String,
 }
 
+/// What a running daemon reads its configuration again with.
+#[derive(Clone, Debug)]
+pub struct Again {
+    /// The file.
+    pub file: PathBuf,
+    /// What lies over it.
+    pub environment: Environment,
+    /// Takes `log.level` over.
+    pub level: Level,
+}
+
 /// What the commands do beyond the command line. Logs are set up, and there is a runtime.
 pub trait Program {
     /// `convened run`: until it is told to stop.
-    fn run(&self, config: Config) -> impl Future<Output = Result<(), Failure>>;
+    fn run(&self, config: Config, again: Again) -> impl Future<Output = Result<(), Failure>>;
 
     /// `convened demo`. The configuration is the default one with the environment over it; it has
     /// no node, and its address is that of `--listen` if there was one.
@@ -94,10 +105,11 @@ pub fn main(program: &impl Program) -> ExitCode {
 
 fn execute(command: Command, environment: &Environment, program: &impl Program) -> Result<Printed, Failure> {
     match command {
-        Command::Run { config } => {
-            let config = Config::load(&config, environment)?;
+        Command::Run { config: file } => {
+            let config = Config::load(&file, environment)?;
             let logs = start_logs(&config.log)?;
-            block_on_beside(&logs, program.run(config))
+            let again = Again { file, environment: environment.clone(), level: logs.level() };
+            block_on_beside(&logs, program.run(config, again))
         }
         Command::Demo(demo) => {
             let mut config = Config::built_in(environment)?;

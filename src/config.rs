@@ -17,6 +17,7 @@ mod dial;
 mod environment;
 mod error;
 mod events;
+mod fixed;
 mod metrics;
 mod network;
 mod node;
@@ -91,7 +92,7 @@ impl Config {
         let text = std::fs::read_to_string(file)
             .map_err(|error| ConfigError::one(file.display(), None, format!("cannot be read: {error}")))?;
         let mut config = Self::parse(&text, file, environment)?;
-        config.resolve_paths(file.parent().unwrap_or(Path::new("")));
+        config.resolve_paths(file.parent().unwrap_or(Path::new("")), environment.credentials());
         config.checked(&Place::new(file, environment))
     }
 
@@ -145,6 +146,12 @@ impl Config {
         check::check(self)
     }
 
+    /// The keys whose values differ, and count for a running daemon only after it was started again: all but the
+    /// nodes, `log.level` and `callin.banned`.
+    pub fn changed_for_restart(&self, new: &Self) -> Vec<&'static str> {
+        fixed::changed(self, new)
+    }
+
     /// What is allowed but most likely not meant, as sentences for an operator.
     pub fn remarks(&self) -> Vec<String> {
         let mut remarks = Vec::new();
@@ -155,12 +162,12 @@ impl Config {
     }
 
     /// Makes the paths of password files relative to the directory of the configuration file, so
-    /// that the working directory does not matter.
-    fn resolve_paths(&mut self, directory: &Path) {
+    /// that the working directory does not matter, and finds those that systemd keeps.
+    fn resolve_paths(&mut self, directory: &Path, credentials: Option<&Path>) {
         let files = self.node.iter_mut().map(|node| &mut node.password_file);
         let others = [&mut self.database.password_file, &mut self.amqp.password_file];
         for path in files.chain(others).flatten() {
-            *path = directory.join(&*path);
+            *path = password::file(path, directory, credentials);
         }
     }
 }

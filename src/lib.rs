@@ -30,6 +30,7 @@ mod json;
 pub mod model;
 pub mod node;
 pub mod people;
+pub mod pulse;
 pub mod registry;
 pub mod secret;
 pub mod sim;

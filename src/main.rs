@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use convened::app;
 use convened::auth::CredentialKind;
 use convened::cli::{
-    self, CredentialCommand, Demo, Export, Failure, Import, PeopleCommand, Printed, Program, Replay,
+    self, Again, CredentialCommand, Demo, Export, Failure, Import, PeopleCommand, Printed, Program, Replay,
 };
 use convened::config::Config;
 use convened::people;
@@ -14,8 +14,8 @@ use convened::people;
 struct Convened;
 
 impl Program for Convened {
-    async fn run(&self, config: Config) -> Result<(), Failure> {
-        app::run(config).await
+    async fn run(&self, config: Config, again: Again) -> Result<(), Failure> {
+        app::run(config, again).await
     }
 
     async fn demo(&self, config: Config, demo: Demo) -> Result<(), Failure> {

@@ -35,6 +35,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use arc_swap::ArcSwap;
 use futures_util::future::join_all;
 
 use crate::hub::Hub;
@@ -61,7 +62,8 @@ const AGAIN: Duration = Duration::from_millis(100);
 /// Does actions on the nodes.
 pub struct Switchboard {
     registry: Arc<Registry>,
-    nodes: BTreeMap<Arc<str>, Node>,
+    /// Replaced as a whole when nodes come and go.
+    nodes: ArcSwap<BTreeMap<Arc<str>, Node>>,
     hub: Hub,
     /// Kicking plays the profile's sound (`kick`) instead of leaving at once (`hup`).
     kick_sound: bool,
@@ -79,13 +81,18 @@ impl Switchboard {
         kick_sound: bool,
         effect_within: Duration,
     ) -> Self {
-        let nodes = nodes.into_iter().map(|node| (node.name().clone(), node)).collect();
+        let nodes = ArcSwap::from_pointee(by_name(nodes));
         Self { registry, nodes, hub, kick_sound, effect_within, turns: Turns::default() }
     }
 
     /// The nodes, by name.
-    pub fn nodes(&self) -> &BTreeMap<Arc<str>, Node> {
-        &self.nodes
+    pub fn nodes(&self) -> Arc<BTreeMap<Arc<str>, Node>> {
+        self.nodes.load_full()
+    }
+
+    /// These are the nodes from now on. What is being done on another one goes on as long as it is followed.
+    pub fn set_nodes(&self, nodes: impl IntoIterator<Item = Node>) {
+        self.nodes.store(Arc::new(by_name(nodes)));
     }
 
     /// Does something to each instance as a whole.
@@ -171,8 +178,8 @@ impl Switchboard {
     }
 
     /// Where to send what is to be done to the conference, as long as it is known well enough for that.
-    fn node(&self, conference: &Conference) -> Result<&Node, Problem> {
-        let node = self.nodes.get(&conference.node).ok_or(Problem::Unavailable)?;
+    fn node(&self, conference: &Conference) -> Result<Node, Problem> {
+        let node = self.nodes.load().get(&conference.node).cloned().ok_or(Problem::Unavailable)?;
         if conference.is_stale() { Err(Problem::Stale) } else { Ok(node) }
     }
 
@@ -234,7 +241,7 @@ impl Switchboard {
         participant: &Arc<Participant>,
         action: &ParticipantAction,
     ) -> Result<Outcome, Problem> {
-        let node = self.node(conference)?;
+        let node = &self.node(conference)?;
         let name = conference_word(&conference.name).map_err(|_| Problem::Unaddressable)?;
         let turn = self.turns.at(&conference.instance).await;
         let mut sight = Sight::of(&self.hub, conference);
@@ -352,6 +359,10 @@ impl Switchboard {
             tracing::debug!(conference = &*conference.name, "cannot be listed: {error}");
         }
     }
+}
+
+fn by_name(nodes: impl IntoIterator<Item = Node>) -> BTreeMap<Arc<str>, Node> {
+    nodes.into_iter().map(|node| (node.name().clone(), node)).collect()
 }
 
 /// `Conference-Unique-ID` has this form.

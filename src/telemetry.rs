@@ -1,4 +1,4 @@
-//! Logs: what is written, in which shape, to standard error.
+//! Logs: what is written, in which shape, to standard error or the journal.
 //!
 //! Owns the process-wide subscriber, which can be set once. What is worth a line is decided where it
 //! happens; secrets are kept out by the types that hold them.
@@ -6,14 +6,18 @@
 //! Invariant: whoever logs does not wait for whoever reads the log. A pipe that is not read is full after
 //! some hundred lines, and the event connection must be read all the same.
 
-use std::io::IsTerminal;
+mod journal;
+
+use std::io::{IsTerminal, Write};
 use std::sync::OnceLock;
 use std::time::Duration;
 
 use tracing_appender::non_blocking::{ErrorCounter, NonBlockingBuilder, WorkerGuard};
-use tracing_subscriber::EnvFilter;
 use tracing_subscriber::filter::LevelFilter;
 use tracing_subscriber::fmt::MakeWriter;
+use tracing_subscriber::layer::SubscriberExt as _;
+use tracing_subscriber::util::SubscriberInitExt as _;
+use tracing_subscriber::{EnvFilter, Registry, reload};
 
 use crate::config::{Log, LogFormat};
 
@@ -48,9 +52,31 @@ pub fn dropped_lines() -> u64 {
 pub struct Logs {
     _writing: WorkerGuard,
     dropped: ErrorCounter,
+    level: Level,
+}
+
+/// Changes what is logged, while it is logged. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Level(reload::Handle<EnvFilter, Registry>);
+
+impl Level {
+    /// `log.level` is this from now on.
+    ///
+    /// # Errors
+    /// It is no filter ([`check_level`]); then it stays as it was.
+    pub fn set(&self, level: &str) -> Result<(), TelemetryError> {
+        let filter = filter(level)?;
+        self.0.reload(filter).map_err(|error| TelemetryError::Level(error.to_string()))
+    }
 }
 
 impl Logs {
+    /// What changes the level.
+    #[must_use]
+    pub fn level(&self) -> Level {
+        self.level.clone()
+    }
+
     /// Tells now and then how many lines were dropped; never ends.
     pub fn tell_dropped(&self) -> impl Future<Output = ()> + Send + use<> {
         let (dropped, mut told) = (self.dropped.clone(), 0);
@@ -76,13 +102,20 @@ impl Logs {
 /// # Errors
 /// The level is no filter ([`check_level`]), or logs were set up before.
 pub fn init(log: &Log) -> Result<Logs, TelemetryError> {
+    let shape = shape(log.format, std::io::stderr().is_terminal(), journal::is_standard_error());
+    // A machine without a journal, or one that cannot be reached, has standard error all the same.
+    let (shape, sink): (_, Box<dyn Write + Send + Sync>) = match (shape, journal::Journal::open()) {
+        (Shape::Journal, Ok(journal)) => (Shape::Journal, Box::new(journal)),
+        (Shape::Journal, Err(_)) => (Shape::Json, Box::new(std::io::stderr())),
+        (shape, _) => (shape, Box::new(std::io::stderr())),
+    };
     let beside = NonBlockingBuilder::default().lossy(true).buffered_lines_limit(LINES).thread_name("log");
-    let (writer, writing) = beside.finish(std::io::stderr());
+    let (writer, writing) = beside.finish(sink);
     let dropped = writer.error_counter();
-    init_with(log, writer)?;
+    let level = init_with(log, shape, writer)?;
     // Logs are set up once, so that it is empty.
     let _ = DROPPED.set(dropped.clone());
-    Ok(Logs { _writing: writing, dropped })
+    Ok(Logs { _writing: writing, dropped, level })
 }
 
 /// Starts to log as configured for a command that ends soon: each line is written before it goes on.
@@ -90,24 +123,29 @@ pub fn init(log: &Log) -> Result<Logs, TelemetryError> {
 /// # Errors
 /// As [`init`].
 pub fn init_at_once(log: &Log) -> Result<(), TelemetryError> {
-    init_with(log, std::io::stderr)
+    let shape = shape(log.format, std::io::stderr().is_terminal(), false);
+    let shape = if shape == Shape::Journal { Shape::Json } else { shape };
+    init_with(log, shape, std::io::stderr).map(drop)
 }
 
-fn init_with<W>(log: &Log, writer: W) -> Result<(), TelemetryError>
+fn init_with<W>(log: &Log, shape: Shape, writer: W) -> Result<Level, TelemetryError>
 where
     W: for<'writer> MakeWriter<'writer> + Send + Sync + 'static,
 {
-    let filter = filter(&log.level)?;
-    let terminal = std::io::stderr().is_terminal();
-    let lines = tracing_subscriber::fmt().with_env_filter(filter).with_writer(writer);
-    let set = match shape(log.format, terminal) {
-        // Times in a text line are for people; journald and collectors take those of JSON.
-        Shape::Text { colour } => lines.with_ansi(colour).try_init(),
+    let (filter, level) = reload::Layer::new(filter(&log.level)?);
+    let registry = tracing_subscriber::registry().with(filter);
+    let lines = tracing_subscriber::fmt::layer();
+    let set = match shape {
+        Shape::Journal => registry.with(journal::Entries(writer)).try_init(),
+        // Times in a text line are for people; collectors take those of JSON.
+        Shape::Text { colour } => registry.with(lines.with_writer(writer).with_ansi(colour)).try_init(),
         Shape::Json => {
-            lines.json().flatten_event(true).with_current_span(true).with_span_list(false).try_init()
+            let lines = lines.json().flatten_event(true).with_current_span(true).with_span_list(false);
+            registry.with(lines.with_writer(writer)).try_init()
         }
     };
-    set.map_err(|_| TelemetryError::AlreadySet)
+    set.map_err(|_| TelemetryError::AlreadySet)?;
+    Ok(Level(level))
 }
 
 /// Whether `level` can be used as `log.level`.
@@ -149,10 +187,13 @@ fn filter(level: &str) -> Result<EnvFilter, TelemetryError> {
 enum Shape {
     Text { colour: bool },
     Json,
+    Journal,
 }
 
-fn shape(format: LogFormat, terminal: bool) -> Shape {
+fn shape(format: LogFormat, terminal: bool, journal: bool) -> Shape {
     match format {
+        LogFormat::Journald => Shape::Journal,
+        LogFormat::Auto if journal => Shape::Journal,
         LogFormat::Json => Shape::Json,
         LogFormat::Auto if !terminal => Shape::Json,
         LogFormat::Auto | LogFormat::Pretty => Shape::Text { colour: terminal },
@@ -164,11 +205,17 @@ mod tests {
     use super::*;
 
     #[test]
-    fn colour_is_for_terminals_and_json_for_machines() {
-        assert_eq!(shape(LogFormat::Auto, true), Shape::Text { colour: true });
-        assert_eq!(shape(LogFormat::Auto, false), Shape::Json);
-        assert_eq!(shape(LogFormat::Pretty, false), Shape::Text { colour: false });
-        assert_eq!(shape(LogFormat::Json, true), Shape::Json);
+    fn colour_is_for_terminals_fields_for_the_journal_and_json_for_other_machines() {
+        for (format, terminal, journal, expected) in [
+            (LogFormat::Auto, true, false, Shape::Text { colour: true }),
+            (LogFormat::Auto, false, false, Shape::Json),
+            (LogFormat::Auto, false, true, Shape::Journal),
+            (LogFormat::Pretty, false, true, Shape::Text { colour: false }),
+            (LogFormat::Json, true, true, Shape::Json),
+            (LogFormat::Journald, true, false, Shape::Journal),
+        ] {
+            assert_eq!(shape(format, terminal, journal), expected, "{format:?}");
+        }
     }
 
     #[test]

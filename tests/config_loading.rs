@@ -397,3 +397,45 @@ fn no_node_is_allowed_but_remarked_upon() {
     assert_eq!(accepted("", &[]).remarks().len(), 1);
     assert!(accepted(NODE, &[]).remarks().is_empty());
 }
+
+#[test]
+fn a_credential_is_found_where_systemd_has_put_it_and_without_systemd_where_the_unit_takes_it_from() {
+    let case = Case::new("[[node]]\nname = \"fs1\"\npassword_file = \"credential:fs1.password\"\n");
+    let put = |directory: &str, name: &str, password: &str| {
+        let directory = case.directory.path().join(directory);
+        std::fs::create_dir_all(&directory).unwrap();
+        std::fs::write(directory.join(name), password).unwrap();
+    };
+    let password = |environment: &Environment| {
+        let config = Config::load(&case.file(), environment).unwrap_or_else(|error| panic!("{error}"));
+        config.node[0].read_password().unwrap().expose().to_owned()
+    };
+    put("credentials", "fs1.password", "beside");
+    assert_eq!(password(&Environment::empty()), "beside");
+    let systemd = Environment::empty().with_credentials(case.directory.path().join("run"));
+    let error = Config::load(&case.file(), &systemd).unwrap_err().to_string();
+    assert!(error.contains("node[0].password_file: ") && error.contains("run/fs1.password"), "{error}");
+    put("run", "convened_fs1.password", "of the directory");
+    assert_eq!(password(&systemd), "of the directory");
+    put("run", "fs1.password", "of its own");
+    assert_eq!(password(&systemd), "of its own");
+}
+
+#[test]
+fn a_credential_does_not_lead_out_of_its_directory() {
+    for name in ["", "../conf.toml", "a/b", ".hidden"] {
+        let error =
+            refusal(&format!("[[node]]\nname = \"fs1\"\npassword_file = \"credential:{name}\"\n"), &[]);
+        assert!(error.contains("names no credential"), "{name}: {error}");
+    }
+}
+
+#[test]
+fn the_password_of_a_broker_may_be_in_a_file() {
+    let case = Case::new("[amqp]\nurl = \"amqp://me@mq\"\npassword_file = \"mq\"\n");
+    assert!(case.load(&[]).unwrap_err().to_string().contains("amqp.password_file: "));
+    std::fs::write(case.directory.path().join("mq"), "hunter2\n").unwrap();
+    let config = case.load(&[]).unwrap();
+    let broker = config.amqp.broker().expect("right").expect("configured");
+    assert!(!format!("{broker:?} {config:?}").contains("hunter2"));
+}

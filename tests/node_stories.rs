@@ -12,6 +12,8 @@ mod lists;
 mod lost_events;
 #[path = "node_stories/outages.rs"]
 mod outages;
+#[path = "node_stories/pulses.rs"]
+mod pulses;
 mod support;
 #[path = "node_stories/trouble.rs"]
 mod trouble;

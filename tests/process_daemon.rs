@@ -16,6 +16,8 @@ mod postgres;
 mod process;
 #[path = "rest/restarts.rs"]
 mod restarts;
+#[path = "rest/service.rs"]
+mod service;
 #[path = "rest/shared.rs"]
 mod shared;
 #[path = "rest/starts.rs"]

@@ -16,6 +16,7 @@ has_postgresql() {
 # curl: the demo's lines are pasted into a shell. util-linux: prlimit, for a disk that is full, and
 # setpriv, for PostgreSQL and RabbitMQ, which root must not run. procps: kill. bsdutils: script, a terminal for
 # what fills one. python3: clients written for Kazoo.
+# systemd: reads its unit; it need not run.
 missing=
 command -v curl >/dev/null || missing="$missing curl"
 { command -v prlimit && command -v setpriv; } >/dev/null || missing="$missing util-linux"
@@ -23,6 +24,7 @@ command -v script >/dev/null || missing="$missing bsdutils"
 [ -x /bin/kill ] || missing="$missing procps"
 has_postgresql || missing="$missing postgresql"
 [ -x /usr/lib/rabbitmq/bin/rabbitmq-server ] || missing="$missing rabbitmq-server"
+command -v systemd-analyze >/dev/null || missing="$missing systemd"
 command -v python3 >/dev/null || missing="$missing python3"
 python3 -c 'import ensurepip, venv' 2>/dev/null || missing="$missing python3-venv"
 if [ -n "$missing" ]; then

@@ -21,6 +21,7 @@ use tracing::{debug, info, warn};
 use super::connection::{say_goodbye, serve};
 use super::dispatch::Tasks;
 use super::{Api, ApiError, Gate};
+use crate::pulse::Pulse;
 use accept::Backoff;
 
 /// Connections beyond the limit that are told so at the same time; the others are closed at once.
@@ -73,6 +74,7 @@ pub struct Stopped {
 pub struct Server {
     listener: TcpListener,
     address: SocketAddr,
+    pulse: Pulse,
 }
 
 impl Server {
@@ -84,7 +86,13 @@ impl Server {
         let refused = |source| BindError { address, source };
         let listener = TcpListener::bind(address).await.map_err(refused)?;
         let address = listener.local_addr().map_err(refused)?;
-        Ok(Self { listener, address })
+        Ok(Self { listener, address, pulse: Pulse::off() })
+    }
+
+    /// The same; its loop has that pulse.
+    #[must_use]
+    pub fn beating(self, pulse: Pulse) -> Self {
+        Self { pulse, ..self }
     }
 
     /// The address with the real port.
@@ -110,9 +118,11 @@ impl Server {
         let mut stop = pin!(stop);
         let mut backoff = Backoff::default();
         loop {
+            self.pulse.beat();
             let accepted = tokio::select! {
                 biased;
                 () = &mut stop => break,
+                () = self.pulse.due() => continue,
                 accepted = self.listener.accept() => accepted,
             };
             match accepted {
@@ -133,6 +143,8 @@ impl Server {
                 }
             }
         }
+        // What is in flight has its own time.
+        drop(self.pulse);
         // Closes the socket: who comes now is refused by the system.
         drop(self.listener);
         stopping.cancel();

@@ -9,6 +9,7 @@ use tokio::task::JoinHandle;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
+use super::following::{Following, NodeChanges};
 use super::{database, sweep};
 use crate::actions::Dialling;
 use crate::actions::words::Places;
@@ -20,9 +21,8 @@ use crate::callin::{self, CallIn, Waiting};
 use crate::cli::Failure;
 use crate::config::Config;
 use crate::documents::Documents;
-use crate::esl;
 use crate::hub::{Hub, Origin, Sorter, Streams};
-use crate::node::{self, Node, Running};
+use crate::pulse::Pulses;
 use crate::registry::Registry;
 use crate::store::{Clock, Store};
 use crate::switchboard::{Dials, Switchboard};
@@ -38,7 +38,9 @@ pub struct Daemon {
     address: SocketAddr,
     context: Arc<Context>,
     hub: Hub,
-    nodes: Vec<Running>,
+    /// As it is in force.
+    config: Config,
+    following: Following,
     store: Arc<dyn Store>,
     stop_serving: CancellationToken,
     stop_following: CancellationToken,
@@ -47,6 +49,15 @@ pub struct Daemon {
     sorting: JoinHandle<()>,
     publishing: Option<Publisher>,
     callin: Option<CallIn>,
+}
+
+/// What reading the configuration again has changed.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Reloaded {
+    /// The nodes.
+    pub nodes: NodeChanges,
+    /// Keys that have another value in the file, and keep theirs until the daemon is started again.
+    pub for_restart: Vec<&'static str>,
 }
 
 impl Daemon {
@@ -58,11 +69,23 @@ impl Daemon {
         Self::start_by(config, MonotonicClock::system()).await
     }
 
+    /// Likewise; its loops have pulses.
+    ///
+    /// # Errors
+    /// As [`Daemon::start`].
+    pub async fn start_beating(config: &Config, pulses: &Pulses) -> Result<Self, Failure> {
+        Self::start_all(config, MonotonicClock::system(), pulses).await
+    }
+
     /// Likewise; the clock tells how long wrong credentials count and how long the database failed.
     ///
     /// # Errors
     /// As [`Daemon::start`].
     pub async fn start_by(config: &Config, monotonic: MonotonicClock) -> Result<Self, Failure> {
+        Self::start_all(config, monotonic, &Pulses::off()).await
+    }
+
+    async fn start_all(config: &Config, monotonic: MonotonicClock, pulses: &Pulses) -> Result<Self, Failure> {
         // Everything that may fail comes before the first task.
         let default_account = default_account(config)?;
         let dialling = dialling(config)?;
@@ -70,7 +93,7 @@ impl Daemon {
         let router = resources::router(&config.metrics).map_err(anyhow::Error::new)?;
         let store = database::open(config).await?;
         let server = match Server::bind(config.api.listen).await {
-            Ok(server) => server,
+            Ok(server) => server.beating(pulses.of("accepting connections")),
             Err(error) => {
                 store.close().await;
                 return Err(anyhow::Error::new(error).into());
@@ -86,14 +109,10 @@ impl Daemon {
         let publishing =
             broker.map(|broker| Publisher::start(broker, &config.amqp, &config.events, &streams));
         let stop_following = CancellationToken::new();
-        let nodes: Vec<_> = config
-            .node
-            .iter()
-            .map(|node| Node::start(settings(config, node), registry.clone(), hub.clone(), &stop_following))
-            .collect();
+        let following = Following::start(config, &registry, &hub, pulses, &stop_following);
         let switchboard = Arc::new(Switchboard::new(
             registry.clone(),
-            nodes.iter().map(|running| running.node.clone()),
+            following.nodes(),
             hub.clone(),
             config.conference.kick_sound,
             effect_within(config),
@@ -129,7 +148,8 @@ impl Daemon {
             timestamps: config.conference.timestamps,
         });
         let whose = Arc::new(resources::Asking(context.clone()));
-        let sorter = Sorter::new(streams, whose).run(changes, notices, stop_following.clone());
+        let sorter = Sorter::new(streams, whose).beating(pulses.of("sorting what happens"));
+        let sorter = sorter.run(changes, notices, stop_following.clone());
         let sorting = tokio::spawn(sorter);
         let api = Api::new(context.clone(), router, limits);
         let api = api.behind(config.api.trusted_proxies.clone()).for_origins(config.api.cors_origins.clone());
@@ -146,8 +166,7 @@ impl Daemon {
                 daemon,
                 waiting,
             };
-            let nodes: Vec<Node> = nodes.iter().map(|running| running.node.clone()).collect();
-            CallIn::start(parts, config, &nodes, &stop_following)
+            CallIn::start(parts, config, &following.nodes(), &stop_following)
         });
         let (traffic, published) = (api.traffic().clone(), publishing.as_ref().map(Publisher::reader));
         let sources = Sources { traffic, published, callin: callin.clone() };
@@ -158,7 +177,8 @@ impl Daemon {
             address,
             context,
             hub,
-            nodes,
+            config: config.clone(),
+            following,
             store,
             stop_serving,
             stop_following,
@@ -168,6 +188,11 @@ impl Daemon {
             publishing,
             callin,
         })
+    }
+
+    /// The configuration that is in force.
+    pub fn config(&self) -> &Config {
+        &self.config
     }
 
     /// Where the API listens.
@@ -195,6 +220,30 @@ impl Daemon {
         self.callin.as_ref()
     }
 
+    /// Takes over what may change while it runs: the nodes, `callin.banned`; the rest stays. Nodes about which nothing
+    /// is another are not touched. The configuration was checked.
+    pub async fn reload(&mut self, new: &Config) -> Reloaded {
+        let for_restart = self.config.changed_for_restart(new);
+        let nodes = self.following.changes(&new.node);
+        // What stays is what was read at the start.
+        self.config.node.clone_from(&new.node);
+        self.config.callin.banned.clone_from(&new.callin.banned);
+        self.config.log.level.clone_from(&new.log.level);
+        let gone: Vec<_> = nodes.removed.iter().chain(&nodes.changed).collect();
+        let board = &self.context.switchboard;
+        // Nothing is sent any more to what is going to be away.
+        let stay = self.following.nodes().into_iter();
+        board.set_nodes(stay.filter(|node| !gone.iter().any(|gone| **gone == **node.name())));
+        self.following.take_away(&nodes).await;
+        let begun = self.following.follow(&self.config);
+        board.set_nodes(self.following.nodes());
+        if let Some(callin) = &self.callin {
+            callin.configure(&self.config);
+            begun.iter().for_each(|node| callin.follow(node));
+        }
+        Reloaded { nodes, for_restart }
+    }
+
     /// Stops everything: requests in flight are finished, within the configured grace.
     pub async fn stop(self) -> Stopped {
         self.stop_serving.cancel();
@@ -206,9 +255,7 @@ impl Daemon {
             Stopped::default()
         });
         self.stop_following.cancel();
-        for node in self.nodes {
-            node.ended().await;
-        }
+        self.following.ended().await;
         if let Some(callin) = self.callin {
             callin.stopped().await;
         }
@@ -239,20 +286,6 @@ fn host_name() -> String {
     match told.trim() {
         "" => "convened".to_owned(),
         name => name.to_owned(),
-    }
-}
-
-fn settings(config: &Config, node: &crate::config::Node) -> node::Settings {
-    let limits = esl::Limits {
-        header: config.esl.max_header_bytes,
-        event: config.esl.max_event_bytes,
-        response: config.esl.max_response_bytes,
-    };
-    node::Settings {
-        node: node.clone(),
-        limits,
-        audit_every: Duration::from_secs(config.conference.audit_interval_s),
-        variable_prefixes: config.events.channel_variable_prefixes.clone(),
     }
 }
 

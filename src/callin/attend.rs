@@ -161,7 +161,7 @@ impl Inner {
         let account = self.account(call).map_err(|()| Refusal::UnknownNumber)?;
         wanted.account.clone_from(&account);
         if !call.caller_number.is_empty()
-            && self.config.banned.iter().any(|banned| **banned == *call.caller_number)
+            && self.banned.load().iter().any(|banned| **banned == *call.caller_number)
         {
             return Err(Refusal::Banned.into());
         }

@@ -73,7 +73,8 @@ impl Inner {
     pub(super) async fn enter(&self, line: &mut Line, admitted: Admitted) -> Result<Way, End> {
         let (here, id) = (line.node.name().clone(), admitted.entrance.conference_id.clone());
         if let Some(there) = self.runs_elsewhere(&here, &line.call_id, &id) {
-            if let Some(to) = self.sip_uris.get(&there).and_then(|uri| SipUri::new(uri).ok()) {
+            let to = self.sip_uris.load().get(&there).and_then(|uri| SipUri::new(uri).ok());
+            if let Some(to) = to {
                 let to = self.parts.uri.uri(&to);
                 let ticket = self.tickets.give(admitted, Instant::now());
                 let bridged = line.api(&bridge(&line.call_id, &to, &ticket)).await;

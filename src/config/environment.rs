@@ -5,6 +5,7 @@
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
+use std::path::{Path, PathBuf};
 
 use ::config::{ConfigError as LayerError, Map, Source, Value, ValueKind};
 
@@ -18,12 +19,21 @@ const PREFIX: &str = "CONVENED__";
 pub struct Environment {
     /// Variable name to value; `None` for a value that is not Unicode.
     variables: BTreeMap<String, Option<String>>,
+    /// `$CREDENTIALS_DIRECTORY`: where systemd has put the credentials of the service.
+    credentials: Option<PathBuf>,
 }
 
 impl Environment {
     /// The environment of this process.
     pub fn of_process() -> Self {
-        Self::from_variables(std::env::vars_os())
+        let credentials = std::env::var_os("CREDENTIALS_DIRECTORY").map(PathBuf::from);
+        Self { credentials, ..Self::from_variables(std::env::vars_os()) }
+    }
+
+    /// The same with credentials of systemd in that directory.
+    #[must_use]
+    pub fn with_credentials(self, directory: impl Into<PathBuf>) -> Self {
+        Self { credentials: Some(directory.into()), ..self }
     }
 
     /// No variable at all: only the file counts.
@@ -40,7 +50,12 @@ impl Environment {
             let name = name.into().into_string().ok().filter(|name| name.starts_with(PREFIX))?;
             Some((name, value.into().into_string().ok()))
         });
-        Self { variables: ours.collect() }
+        Self { variables: ours.collect(), credentials: None }
+    }
+
+    /// Where systemd has put credentials, if it has started us with any.
+    pub(super) fn credentials(&self) -> Option<&Path> {
+        self.credentials.as_deref()
     }
 
     pub(super) fn is_empty(&self) -> bool {

@@ -1,4 +1,13 @@
 //! Files whose only line is a password.
+//!
+//! ```text
+//! password_file = credential / path
+//! credential    = "credential:" NAME    ; $CREDENTIALS_DIRECTORY/NAME, else $CREDENTIALS_DIRECTORY/convened_NAME
+//! ```
+//!
+//! The second name is what `LoadCredential=convened:DIRECTORY` makes of the file `NAME` in the directory
+//! (systemd.exec(5)). A command that systemd has not started finds the file where the unit takes it from: in
+//! `credentials` beside the configuration file.
 
 use std::io::Read;
 use std::path::{Path, PathBuf};
@@ -32,11 +41,45 @@ pub enum PasswordError {
     },
 }
 
+/// What marks a credential of systemd.
+const CREDENTIAL: &str = "credential:";
+/// The id under which the unit loads a directory of them.
+const LOADED_AS: &str = "convened_";
+/// Where the unit loads them from, beside the configuration file.
+const BESIDE: &str = "credentials";
+
+/// Where a password file is. The path stays as it is, for `read` to refuse it, if it is the name of a credential
+/// that leads out of its directory.
+pub(super) fn file(written: &Path, beside: &Path, credentials: Option<&Path>) -> PathBuf {
+    let Some(name) = written.to_str().and_then(|text| text.strip_prefix(CREDENTIAL)) else {
+        return beside.join(written);
+    };
+    if !is_name(name) {
+        return written.to_owned();
+    }
+    let Some(directory) = credentials else { return beside.join(BESIDE).join(name) };
+    let exact = directory.join(name);
+    let loaded = directory.join(format!("{LOADED_AS}{name}"));
+    if !exact.exists() && loaded.exists() { loaded } else { exact }
+}
+
+/// What a credential may be called here: a file of its directory.
+fn is_name(name: &str) -> bool {
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '.' | '-');
+    !name.is_empty() && !name.starts_with('.') && name.chars().all(is_plain)
+}
+
 /// The password in a file.
 ///
 /// # Errors
 /// The file is missing, empty, not text or no single line.
 pub(super) fn read(path: &Path) -> Result<Secret, PasswordError> {
+    if let Some(name) = path.to_str().and_then(|text| text.strip_prefix(CREDENTIAL))
+        && !is_name(name)
+    {
+        let reason = "names no credential: expected letters, digits and . _ -, and no dot in front";
+        return Err(PasswordError::Unusable { path: path.to_owned(), reason });
+    }
     let mut content = Vec::new();
     std::fs::File::open(path)
         .and_then(|file| file.take(MAX_BYTES + 1).read_to_end(&mut content))

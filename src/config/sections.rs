@@ -219,11 +219,13 @@ impl Default for Log {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum LogFormat {
-    /// `Pretty` on a terminal, `Json` otherwise.
+    /// `Journald` if standard error is a stream of the journal, `Pretty` on a terminal, `Json` otherwise.
     #[default]
     Auto,
     /// Text for people; coloured on a terminal only.
     Pretty,
     /// One JSON object a line.
     Json,
+    /// Entries of systemd's journal with a field for each value; `Json` on standard error where there is none.
+    Journald,
 }

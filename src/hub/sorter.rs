@@ -25,6 +25,7 @@ use super::feed::{Fed, Feed};
 use super::streams::{Putting, Streams};
 use super::told::{News, Told};
 use crate::model::{AccountTag, Moment, Notice};
+use crate::pulse::Pulse;
 use crate::registry::{Change, ChangeKind, Conference};
 use crate::store::AccountId;
 
@@ -59,6 +60,7 @@ pub struct Sorter {
     known: HashMap<Arc<str>, (Owner, Instant)>,
     waiting: HashMap<Arc<str>, VecDeque<Arc<Change>>>,
     asked: FuturesUnordered<BoxFuture<'static, (Arc<str>, Owner)>>,
+    pulse: Pulse,
 }
 
 impl Sorter {
@@ -71,7 +73,14 @@ impl Sorter {
             known: HashMap::new(),
             waiting: HashMap::new(),
             asked: FuturesUnordered::new(),
+            pulse: Pulse::off(),
         }
+    }
+
+    /// The same with that pulse.
+    #[must_use]
+    pub fn beating(self, pulse: Pulse) -> Self {
+        Self { pulse, ..self }
     }
 
     /// Sorts until it is stopped, or nobody tells anything any more.
@@ -83,6 +92,7 @@ impl Sorter {
     ) {
         let mut sweeps = tokio::time::interval(SWEEP_EVERY);
         loop {
+            self.pulse.beat();
             tokio::select! {
                 biased;
                 () = stop.cancelled() => return,
@@ -100,6 +110,7 @@ impl Sorter {
                     Err(RecvError::Lagged(lost)) => tracing::warn!(lost, "notices were lost"),
                     Err(RecvError::Closed) => return,
                 },
+                () = self.pulse.due() => {}
                 _ = sweeps.tick() => self.putting.sweep(&self.streams, Moment::now().monotonic_ms),
             }
         }

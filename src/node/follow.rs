@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::Instant;
+use tracing::Instrument as _;
 
 use super::backoff::Backoff;
 use super::connection::{Connection, Lost};
@@ -20,6 +21,7 @@ use super::keep::tell_trouble;
 use super::translate::Translator;
 use crate::esl::{Command, Event, Frame, Names, Value};
 use crate::model::{ListedConference, Moment};
+use crate::pulse::Pulse;
 use crate::registry::{Aged, NodeCondition, Odd, Publish, Reconciled, Scope, Writer};
 
 /// A list to be compared with what is known.
@@ -49,6 +51,7 @@ pub(super) struct Follower<P> {
     core_known: bool,
     /// When something was heard last.
     heard_at: Option<Moment>,
+    pulse: Pulse,
 }
 
 impl<P: Publish> Follower<P> {
@@ -57,6 +60,7 @@ impl<P: Publish> Follower<P> {
         writer: Writer<P>,
         compare: mpsc::Receiver<Compare>,
         missed: mpsc::Receiver<Heard>,
+        pulse: Pulse,
     ) -> Self {
         let others = Names::new([
             "Event-Name",
@@ -69,20 +73,19 @@ impl<P: Publish> Follower<P> {
         ]);
         let (core_known, heard_at) = (false, None);
         let translator = Translator::with_variables(&shared.settings.variable_prefixes);
-        Self { shared, writer, compare, missed, translator, others, core_known, heard_at }
+        Self { shared, writer, compare, missed, translator, others, core_known, heard_at, pulse }
     }
 
     /// Follows the node for ever.
-    pub(super) async fn run(mut self) {
+    pub(super) async fn run(&mut self) {
         let shared = self.shared.clone();
         let mut backoff = shared.backoff();
         loop {
             let lost = match self.meanwhile(subscribe(&shared)).await {
-                Ok(mut connection) => {
-                    self.connected();
-                    let lost = self.read(&mut connection, &mut backoff).await;
-                    self.disconnected(&lost);
-                    lost
+                Ok(connection) => {
+                    let number = shared.connections.load(Ordering::Relaxed) + 1;
+                    let session = tracing::info_span!("session", node = &*shared.name, number);
+                    self.session(connection, &mut backoff).instrument(session).await
                 }
                 Err(lost) => lost,
             };
@@ -90,6 +93,14 @@ impl<P: Publish> Follower<P> {
             let wait = if lost.needs_somebody() { backoff.longest() } else { backoff.step() };
             self.meanwhile(tokio::time::sleep(wait)).await;
         }
+    }
+
+    /// From the login to the loss of a connection.
+    async fn session(&mut self, mut connection: Connection, backoff: &mut Backoff) -> Lost {
+        self.connected();
+        let lost = self.read(&mut connection, backoff).await;
+        self.disconnected(&lost);
+        lost
     }
 
     /// Waits for something while no events come, and lets the graces run out.
@@ -103,8 +114,17 @@ impl<P: Publish> Follower<P> {
                 () = tokio::time::sleep_until(aging.unwrap_or_else(Instant::now)), if aging.is_some() => {
                     self.age(self.shared.outside.now());
                 }
+                () = self.pulse.due() => {}
             }
         }
+    }
+
+    /// The node is not followed any more: what ran there is gone, and so is the node.
+    pub(super) fn take_away(&mut self) {
+        self.shared.connection.store(0, Ordering::Release);
+        self.shared.fences.give_up();
+        self.writer.take_away(self.shared.outside.now());
+        tracing::info!(node = &*self.shared.name, "not followed any more");
     }
 
     /// When conferences become stale or gone, unless everything is listed before.
@@ -165,6 +185,7 @@ impl<P: Publish> Follower<P> {
         let mut heard = Instant::now();
         self.heard_at = Some(self.shared.outside.now());
         loop {
+            self.pulse.beat();
             let now = self.shared.outside.now();
             loop {
                 match connection.decode() {
@@ -201,6 +222,7 @@ impl<P: Publish> Follower<P> {
                 }
                 () = tokio::time::sleep_until(heard + silence) => return Lost::Mute(silence),
                 () = tokio::time::sleep_until(aging.unwrap_or(heard)), if aging.is_some() => {}
+                () = self.pulse.due() => {}
             }
         }
     }

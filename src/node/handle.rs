@@ -1,6 +1,6 @@
 //! What the rest of the daemon has of a node, and how its three tasks are started.
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -8,6 +8,7 @@ use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
+use tracing::Instrument as _;
 
 use super::backoff::Backoff;
 use super::commands::{CommandError, Commands, Doubt, Reply};
@@ -21,9 +22,11 @@ use super::lister::Lister;
 use super::look::Look;
 use super::outside::{Machine, Outside};
 use super::report::Report;
+use super::status::Status;
 use super::version::Version;
 use crate::config;
 use crate::esl::{Command, Limits};
+use crate::pulse::Pulse;
 use crate::registry::{Graces, Mark, NodeCondition, Publish, Reconciled, Registry, Writer};
 use crate::together::{Together, Turn};
 
@@ -62,35 +65,6 @@ impl Settings {
     }
 }
 
-/// How a node is doing.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Status {
-    /// Events arrive.
-    pub events_connected: bool,
-    /// Commands can be sent.
-    pub commands_connected: bool,
-    /// What runs there, once it has told.
-    pub version: Option<Version>,
-    /// `Core-UUID`: another one after each start of the switch.
-    pub core: Option<String>,
-    /// How often the event connection has been made.
-    pub connections: u64,
-    /// How many conference events have been applied.
-    pub events: u64,
-    /// How many of them a second, over the last 10 to 40 s.
-    pub events_per_s: f64,
-    /// How long ago the last one was; `None` before the first.
-    pub last_event_ago: Option<Duration>,
-    /// For how long the switch has been running, by its own word in a heartbeat.
-    pub uptime: Option<Duration>,
-    /// How many differences the list of a single conference has shown that no event had told.
-    pub drifts: u64,
-    /// The mean time from a command to its answer, of the last some 16.
-    pub command_latency: Option<Duration>,
-    /// What is wrong, in words.
-    pub trouble: Option<String>,
-}
-
 /// What the tasks of a node have in common.
 pub(super) struct Shared {
     pub(super) name: Arc<str>,
@@ -111,6 +85,10 @@ pub(super) struct Shared {
     pub(super) told: Mutex<Told>,
     pub(super) event_trouble: Report,
     pub(super) command_trouble: Report,
+    /// Ends its tasks.
+    stop: CancellationToken,
+    /// It is not followed any more, though the daemon goes on.
+    taken_away: AtomicBool,
 }
 
 /// What the switch has told of itself.
@@ -151,6 +129,13 @@ pub struct Running {
 }
 
 impl Running {
+    /// Ends following the node: its conferences are gone, and it is not known any more.
+    pub async fn take_away(self) {
+        self.node.shared.taken_away.store(true, Ordering::Release);
+        self.node.shared.stop.cancel();
+        self.ended().await;
+    }
+
     /// Waits until they have ended; they do when the token they were started with is cancelled.
     pub async fn ended(mut self) {
         while let Some(ended) = self.tasks.join_next().await {
@@ -171,7 +156,18 @@ impl Node {
         publish: P,
         stop: &CancellationToken,
     ) -> Running {
-        Self::start_in(Arc::new(Machine), settings, registry, publish, stop)
+        Self::start_beating(settings, registry, publish, Pulse::off(), stop)
+    }
+
+    /// The same; the event task has that pulse.
+    pub fn start_beating<P: Publish + 'static>(
+        settings: Settings,
+        registry: Arc<Registry>,
+        publish: P,
+        pulse: Pulse,
+        stop: &CancellationToken,
+    ) -> Running {
+        Self::start_all(Arc::new(Machine), settings, registry, publish, pulse, stop)
     }
 
     /// The same with another world outside.
@@ -180,6 +176,17 @@ impl Node {
         settings: Settings,
         registry: Arc<Registry>,
         publish: P,
+        stop: &CancellationToken,
+    ) -> Running {
+        Self::start_all(outside, settings, registry, publish, Pulse::off(), stop)
+    }
+
+    fn start_all<P: Publish + 'static>(
+        outside: Arc<dyn Outside>,
+        settings: Settings,
+        registry: Arc<Registry>,
+        publish: P,
+        pulse: Pulse,
         stop: &CancellationToken,
     ) -> Running {
         let name: Arc<str> = settings.node.name.as_str().into();
@@ -202,16 +209,27 @@ impl Node {
             told: Mutex::default(),
             event_trouble: Report::default(),
             command_trouble: Report::default(),
+            stop: stop.child_token(),
+            taken_away: AtomicBool::new(false),
         });
+        let stop = shared.stop.clone();
         registry.set_node(&name, NodeCondition::Unlisted, shared.outside.now());
         let node = Self { shared: shared.clone(), registry: registry.clone() };
         let writer = Writer::new(registry, name, publish).with_graces(shared.settings.graces());
         let mut tasks = JoinSet::new();
-        let follower = Follower::new(shared.clone(), writer, comparing, missed);
-        tasks.spawn(stop.clone().run_until_cancelled_owned(follower.run()).map_ended());
-        tasks.spawn(stop.clone().run_until_cancelled_owned(keep_commands(shared, pipeline)).map_ended());
-        tasks.spawn(stop.clone().run_until_cancelled_owned(Lister::new(node.clone()).run()).map_ended());
+        let span = |task| tracing::info_span!("node", node = &*node.shared.name, task);
+        let follower = Follower::new(shared.clone(), writer, comparing, missed, pulse);
+        tasks.spawn(follow(follower, shared.clone()).instrument(span("events")));
+        let commands = stop.clone().run_until_cancelled_owned(keep_commands(shared, pipeline)).map_ended();
+        tasks.spawn(commands.instrument(span("commands")));
+        let lists = stop.run_until_cancelled_owned(Lister::new(node.clone()).run()).map_ended();
+        tasks.spawn(lists.instrument(span("lists")));
         Running { node, tasks }
+    }
+
+    /// Is cancelled when the node is not followed any more.
+    pub fn stopped(&self) -> &CancellationToken {
+        &self.shared.stop
     }
 
     /// The node's name in the configuration.
@@ -364,6 +382,14 @@ impl Node {
     /// If there is no list, or it came too late to be compared with.
     pub async fn list_conference(&self, name: &str) -> Result<Reconciled, ListError> {
         super::inquiry::list_conference(self, name).await
+    }
+}
+
+/// Follows a node until it is stopped. Whoever takes it away is told here: the writer is here.
+async fn follow<P: Publish>(mut follower: Follower<P>, shared: Arc<Shared>) {
+    shared.stop.run_until_cancelled(follower.run()).await;
+    if shared.taken_away.load(Ordering::Acquire) {
+        follower.take_away();
     }
 }
 

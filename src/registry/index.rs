@@ -101,6 +101,16 @@ impl Registry {
         });
     }
 
+    /// The node is not followed any more.
+    pub(super) fn forget_node(&self, node: &str) {
+        self.nodes.rcu(|nodes| {
+            let mut nodes = Nodes::clone(nodes);
+            Arc::make_mut(&mut nodes.conditions).remove(node);
+            nodes.since.remove(node);
+            nodes
+        });
+    }
+
     pub(super) fn insert(&self, conference: &Arc<Conference>) {
         let mut instances = self.names.entry(conference.name.clone()).or_default();
         let mut all: Vec<_> = instances.iter().cloned().chain([conference.clone()]).collect();

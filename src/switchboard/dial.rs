@@ -95,11 +95,13 @@ impl Dials {
 
 impl Switchboard {
     /// The node on which a conference begins that does not run: the first by name that can be asked and heard.
-    pub fn node_to_begin_on(&self) -> Option<&Node> {
-        self.nodes.values().find(|node| {
+    pub fn node_to_begin_on(&self) -> Option<Node> {
+        let nodes = self.nodes();
+        let takes_calls = |node: &&Node| {
             let status = node.status();
             status.events_connected && status.commands_connected
-        })
+        };
+        nodes.values().find(takes_calls).cloned()
     }
 
     /// Calls everybody at the same time. What becomes of it is told to the hub.

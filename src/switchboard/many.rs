@@ -51,7 +51,7 @@ impl Switchboard {
         conference: &Arc<Conference>,
         action: &ParticipantAction,
     ) -> Result<Vec<ActionResult>, Problem> {
-        let node = self.node(conference)?;
+        let node = &self.node(conference)?;
         let name = conference_word(&conference.name).map_err(|_| Problem::Unaddressable)?;
         let turn = self.turns.at(&conference.instance).await;
         let mut sight = Sight::of(&self.hub, conference);
@@ -141,7 +141,7 @@ impl Switchboard {
         action: &ParticipantAction,
         selection: &Selection,
     ) -> Result<Vec<ActionResult>, Problem> {
-        let node = self.node(conference)?;
+        let node = &self.node(conference)?;
         let name = conference_word(&conference.name).map_err(|_| Problem::Unaddressable)?;
         let turn = self.turns.at(&conference.instance).await;
         Ok(self.one_by_one((node, name), conference, action, selection, turn).await)

@@ -47,7 +47,7 @@ impl Switchboard {
     }
 
     async fn ask_what_plays(&self, conference: &Conference) -> Option<Said> {
-        let node = self.node(conference).ok()?;
+        let node = &self.node(conference).ok()?;
         let name = conference_word(&conference.name).ok()?;
         // What another conference hears is nobody's business.
         if !self.holds_its_name(node, name, conference).await.ok()? {

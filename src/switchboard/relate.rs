@@ -73,7 +73,7 @@ impl Switchboard {
         relationship: Relationship,
         missing: &mut Option<Arc<str>>,
     ) -> Result<Outcome, Problem> {
-        let node = self.node(conference)?;
+        let node = &self.node(conference)?;
         let name = conference_word(&conference.name).map_err(|_| Problem::Unaddressable)?;
         let _turn = self.turns.at(&conference.instance).await;
         let (first, other) = (pair[0].member_id, pair[1].member_id);

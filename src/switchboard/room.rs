@@ -18,7 +18,7 @@ impl Switchboard {
         conference: &Arc<Conference>,
         action: &ConferenceAction,
     ) -> Result<Outcome, Problem> {
-        let node = self.node(conference)?;
+        let node = &self.node(conference)?;
         let name = conference_word(&conference.name).map_err(|_| Problem::Unaddressable)?;
         let turn = self.turns.at(&conference.instance).await;
         let mut sight = Sight::of(&self.hub, conference);

@@ -93,3 +93,30 @@ async fn two_first_callers_on_two_nodes_meet_on_one() {
     door.people(&id, 1).await;
     assert_eq!(here.truth().len() + there.truth().len(), 1);
 }
+
+#[tokio::test]
+async fn a_node_that_is_taken_away_and_comes_again_loses_no_caller() {
+    let mut door = Door::open().await;
+    let id = door.conference(json!({"member": {"pins": ["1"]}})).await;
+    let ann = door.call("Ann");
+    soon("a question", door.switch().until_asked(&ann, 1)).await;
+    let with = door.house.daemon.config().clone();
+    let mut without = with.clone();
+    without.node.clear();
+    let reloaded = door.house.daemon.reload(&without).await;
+    assert_eq!((reloaded.nodes.removed, reloaded.for_restart), (vec!["fs1".to_owned()], vec![]));
+    soon("no listeners", door.switch().until_listeners(0)).await;
+    door.quiet().await;
+    let reloaded = door.house.daemon.reload(&with).await;
+    assert_eq!(reloaded.nodes.added, ["fs1"]);
+    door.types(&ann, 2, "1#").await;
+    door.people(&id, 1).await;
+
+    let mut banning = with.clone();
+    banning.callin.banned = vec!["15551230000".into()];
+    let reloaded = door.house.daemon.reload(&banning).await;
+    assert_eq!(reloaded, convened::app::Reloaded::default());
+    let ben = door.call("Ben");
+    assert_eq!(door.rejected().await.0, "banned");
+    door.gone(&ben).await;
+}

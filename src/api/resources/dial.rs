@@ -44,9 +44,9 @@ pub(super) async fn dial(
             return Err(context.not_running(&found.id));
         }
         let node = node_for(&context, &found)?;
-        let to = destination(&caller, &found, &order, node)?;
+        let to = destination(&caller, &found, &order, &node)?;
         let places = context.dials.take(order.callees.len()).ok_or_else(too_many)?;
-        let dialled = context.switchboard.dial(&context.dials, places, node, &to, &order).await;
+        let dialled = context.switchboard.dial(&context.dials, places, &node, &to, &order).await;
         Ok(carried(found, dialled))
     })
     .await
@@ -56,11 +56,11 @@ pub(super) async fn dial(
 ///
 /// As long as it is not known of a node what runs on it, the conference may run there: two of its name would be
 /// two conferences.
-fn node_for<'a>(context: &'a Context, found: &Found) -> Result<&'a Node, ApiError> {
+fn node_for(context: &Context, found: &Found) -> Result<Node, ApiError> {
     let board = &context.switchboard;
     let known = |conference: &&Arc<Conference>| !conference.is_stale();
     if let Some(conference) = found.instances.iter().find(known).or(found.instances.first()) {
-        let node = board.nodes().get(&conference.node).filter(|_| known(&conference));
+        let node = board.nodes().get(&conference.node).filter(|_| known(&conference)).cloned();
         return node.ok_or_else(|| {
             ApiError::switch_unavailable(Map::new())
                 .with_data("node", &*conference.node)

@@ -28,7 +28,7 @@ async fn readyz(context: Arc<Context>, _caller: Caller, _request: Request) -> Re
     let conditions = context.registry.nodes();
     let mut nodes = Map::new();
     let mut reasons = Vec::new();
-    for (name, node) in context.switchboard.nodes() {
+    for (name, node) in &*context.switchboard.nodes() {
         let condition = conditions.get(name).copied().unwrap_or_default();
         if condition == NodeCondition::Unlisted && node.status().trouble.is_none() {
             reasons.push(format!("node {name}: is not listed yet"));

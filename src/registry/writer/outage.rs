@@ -110,6 +110,16 @@ impl<P: Publish> Writer<P> {
         self.tell(&recovered, ChangeKind::ConferenceRecovered, Reason::List, now);
     }
 
+    /// The node is not followed any more: its conferences are gone, and nothing is known of it.
+    pub fn take_away(&mut self, now: Moment) {
+        for room in self.rooms.values() {
+            // As when it is lost: whoever still holds one sees that nobody knows how it ends.
+            room.conference.set_stale(true);
+        }
+        self.end_all(Reason::NodeGone, now);
+        self.registry.forget_node(&self.node);
+    }
+
     fn mark_stale(&self, now: Moment) -> usize {
         let stale = self.rooms_that(|room| !room.conference.is_stale());
         for room in &stale {
