@@ -85,35 +85,49 @@ impl Sound {
     }
 }
 
-/// `tones = tone *(";" tone) [";loops=" number]`, `tone = "%(" on "," off 1*4("," frequency) ")"`: of what mod_tone_stream
-/// reads the part that makes sound and nothing else. It would open any file (`path=`), or make hours of sound.
+/// `tones = [setting ";"] tone *(";" (tone | setting)) [";loops=" number]`, `setting = "v=" volume | "L=" times`,
+/// `tone = "%(" on "," off 1*8("," frequency) ")"`: of TGML (libteletone_generate.c) the part that makes sound and
+/// nothing else. mod_tone_stream would open any file (`path=`), or make hours of sound.
 fn check_tones(text: &str) -> Result<(), Refused> {
     let (tones, loops) = match text.split_once(";loops=") {
-        Some((tones, loops)) => (tones, Some(loops)),
-        None => (text, None),
+        Some((tones, loops)) => (tones, number(loops, MOST_LOOPS)?),
+        None => (text, 1),
     };
-    let loops = loops.map_or(Ok(1), |loops| number(loops, MOST_LOOPS))?;
-    let mut whole = 0;
     let tones: Vec<_> = tones.split(';').collect();
     if tones.len() > MOST_TONES {
         return Err(Refused::NotATone);
     }
+    let (mut whole, mut again, mut any) = (0, 1, false);
     for tone in tones {
-        let inner =
-            tone.strip_prefix("%(").and_then(|rest| rest.strip_suffix(')')).ok_or(Refused::NotATone)?;
-        let parts: Vec<_> = inner.split(',').collect();
-        // FreeSWITCH's own default tone has six frequencies one after the other.
-        if !(3..=10).contains(&parts.len()) {
-            return Err(Refused::NotATone);
+        if let Some(volume) = tone.strip_prefix("v=") {
+            number(volume.strip_prefix('-').unwrap_or(volume), 120)?;
+            continue;
         }
-        let frequencies = parts.len() as u32 - 2;
-        for (at, part) in parts.into_iter().enumerate() {
-            let value = number(part, if at < 2 { LONGEST_TONE_MS } else { HIGHEST_HZ })?;
-            // FreeSWITCH plays several frequencies one after the other, each for that long, or at once.
-            whole += if at < 2 { value * frequencies } else { 0 };
+        if let Some(times) = tone.strip_prefix("L=").or(tone.strip_prefix("l=")) {
+            again = number(times, MOST_LOOPS)?.max(1);
+            continue;
         }
+        any = true;
+        whole += length(tone)? * again;
     }
-    if whole * loops.max(1) > LONGEST_MS { Err(Refused::NotATone) } else { Ok(()) }
+    if !any || whole * loops.max(1) > LONGEST_MS { Err(Refused::NotATone) } else { Ok(()) }
+}
+
+/// How long a tone is at most, in milliseconds.
+fn length(tone: &str) -> Result<u32, Refused> {
+    let inner = tone.strip_prefix("%(").and_then(|rest| rest.strip_suffix(')')).ok_or(Refused::NotATone)?;
+    let parts: Vec<_> = inner.split(',').collect();
+    // FreeSWITCH's own tone of who leaves has six frequencies.
+    if !(3..=10).contains(&parts.len()) {
+        return Err(Refused::NotATone);
+    }
+    let length = number(parts[0], LONGEST_TONE_MS)? + number(parts[1], LONGEST_TONE_MS)?;
+    for frequency in &parts[2..] {
+        let (whole, rest) = frequency.split_once('.').unwrap_or((frequency, "0"));
+        number(whole, HIGHEST_HZ)?;
+        number(rest, 999_999)?;
+    }
+    Ok(length)
 }
 
 fn number(text: &str, most: u32) -> Result<u32, Refused> {
@@ -189,6 +203,10 @@ mod tests {
             "%",
             "tone_stream://",
             "tone_stream://L=100000;%(200,0,440)",
+            "tone_stream://L=20;%(10000,0,440)",
+            "tone_stream://v=-7",
+            "tone_stream://v=;%(200,0,440)",
+            "%(200,0,4.4.0)",
             "%(200,0,440),%(200,0,440)",
             "%(200,0,-440)",
             "%(2e3,0,440)",
