@@ -76,7 +76,7 @@ async fn a_server_that_comes_up_after_us_is_taken_with_its_empty_database() {
     assert_eq!(error.kind(), StoreErrorKind::Unreachable, "{error}");
     server.start_again();
     healed(async || store.check().await).await;
-    assert_eq!((store.schema_version().was, store.schema_version().is), (0, 3));
+    assert_eq!((store.schema_version().was, store.schema_version().is), (0, 4));
     let made = documents(std::sync::Arc::new(store)).create(&account(), json!({})).await;
     made.expect("the schema was made");
 }

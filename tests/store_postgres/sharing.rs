@@ -134,7 +134,7 @@ async fn eight_that_start_at_once_make_the_schema_together() {
     let opened = join_all((0..8).map(|_| PostgresStore::open(&settings))).await;
     for store in opened {
         let store: Arc<dyn Store> = Arc::new(store.expect("a store"));
-        assert_eq!(store.schema_version().is, 3);
+        assert_eq!(store.schema_version().is, 4);
         documents(store).create(&account(), json!({})).await.expect("created");
     }
 }
