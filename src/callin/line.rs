@@ -95,9 +95,12 @@ impl Line {
         let id = format!("{:032x}", self.ids);
         let deadline = Instant::now() + within;
         let reply = self.node.execute(&self.call_id, application, argument, &id).await?.text();
-        if !reply.starts_with("+OK") {
-            // `-ERR invalid session id`
+        if reply.contains("invalid session") {
             return Err(Gone::HungUp);
+        }
+        if !reply.starts_with("+OK") {
+            // A user of the Event Socket without the right to it, for instance.
+            return Err(Gone::Stuck(format!("`{application}`: {}", reply.trim())));
         }
         let asks = application == ASKS;
         if asks {
