@@ -89,7 +89,7 @@ async fn switch() -> (Switch, Vec<String>) {
 /// A daemon that follows it, and the token for its API.
 async fn daemon(switch: SocketAddr, folder: &std::path::Path) -> (Daemon, String) {
     let mut config = Config::default();
-    config.api.listen = ([127, 0, 0, 1], 0).into();
+    config.api.listen = vec![convened::config::Listen::Plain(([127, 0, 0, 1], 0).into())];
     config.api.max_connections = 4 * ALL;
     config.database.url = format!("sqlite://{}", folder.join("convened.db").display());
     config.node.push(Node::new("fs1", switch.to_string(), Secret::new("ClueCon")));
@@ -244,7 +244,11 @@ fn main() {
     let mut streams = asking.block_on(async {
         let mut streams = Vec::with_capacity(ALL);
         for _ in 0..ALL {
-            streams.push(tokio::net::TcpStream::connect(daemon.address()).await.expect("it listens"));
+            streams.push(
+                tokio::net::TcpStream::connect(daemon.address().expect("over TCP"))
+                    .await
+                    .expect("it listens"),
+            );
         }
         streams
     });

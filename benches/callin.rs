@@ -132,7 +132,7 @@ fn round(switches: &Runtime, ours: &Runtime, by_daemon: bool) -> Round {
 
 async fn daemon(switch: SocketAddr, folder: &std::path::Path) -> Daemon {
     let mut config = Config::default();
-    config.api.listen = ([127, 0, 0, 1], 0).into();
+    config.api.listen = vec![convened::config::Listen::Plain(([127, 0, 0, 1], 0).into())];
     config.database.url = format!("sqlite://{}", folder.join("convened.db").display());
     config.node.push(Node::new("fs1", switch.to_string(), Secret::new("ClueCon")));
     config.callin.enabled = true;

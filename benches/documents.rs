@@ -112,7 +112,7 @@ fn by_store(store: Arc<dyn Store>) -> Pair {
 /// A daemon with that database, and a client of it.
 async fn by_http(url: &str) -> (Daemon, Pair) {
     let mut config = Config::default();
-    config.api.listen = ([127, 0, 0, 1], 0).into();
+    config.api.listen = vec![convened::config::Listen::Plain(([127, 0, 0, 1], 0).into())];
     config.database.url = url.to_owned();
     let daemon = Daemon::start(&config).await.expect("a daemon");
     let new = NewCredential {
@@ -124,7 +124,7 @@ async fn by_http(url: &str) -> (Daemon, Pair) {
     };
     let credentials = Credentials::new(daemon.context().store.clone(), Clock::system());
     let token = credentials.create(new).await.expect("a token").secret;
-    let rest = Rest::new(daemon.address(), account().as_str(), Some(token.expose()));
+    let rest = Rest::new(daemon.address().expect("over TCP"), account().as_str(), Some(token.expose()));
     let pair: Pair = Arc::new(move || {
         let rest = rest.clone();
         Box::pin(async move {

@@ -67,7 +67,7 @@ async fn switch() -> (Switch, Vec<String>) {
 
 async fn daemon(switch: SocketAddr, folder: &std::path::Path) -> (Daemon, String) {
     let mut config = Config::default();
-    config.api.listen = ([127, 0, 0, 1], 0).into();
+    config.api.listen = vec![convened::config::Listen::Plain(([127, 0, 0, 1], 0).into())];
     config.api.max_connections = 2 * (SUBSCRIBERS + STALLED);
     config.events.max_connections_per_token = 2 * (SUBSCRIBERS + STALLED);
     config.database.url = format!("sqlite://{}", folder.join("convened.db").display());
@@ -182,7 +182,7 @@ fn main() {
     let before = resident();
     let mut lines = Vec::new();
     for _ in 0..SUBSCRIBERS {
-        lines.push(reading.block_on(subscribe(daemon.address(), &token, ROOM)));
+        lines.push(reading.block_on(subscribe(daemon.address().expect("over TCP"), &token, ROOM)));
     }
     let each = resident().saturating_sub(before) as f64 / SUBSCRIBERS as f64 / 1024.0;
     println!("an idle subscriber: {each:.1} KiB, with the client's end of it, which is in the same process");
@@ -212,8 +212,9 @@ fn main() {
     println!("  bare      {}", told(&evenly(&mut bare, &bare_crowd, half)));
     println!("  convened  {}", told(&evenly(&mut talk, &crowd, half)));
 
-    let stalled: Vec<_> =
-        (0..STALLED).map(|_| reading.block_on(subscribe(daemon.address(), &token, ROOM))).collect();
+    let stalled: Vec<_> = (0..STALLED)
+        .map(|_| reading.block_on(subscribe(daemon.address().expect("over TCP"), &token, ROOM)))
+        .collect();
     // Until they have as much as fits in between, and are left behind.
     for _ in 0..40 {
         round(&mut talk, &crowd);

@@ -53,6 +53,6 @@ pub use limits::Limits;
 pub use request::{Query, Request};
 pub use response::{Page, Response};
 pub use router::{Access, Asking, Gate, Handler, HandlerFuture, Params, Route, Router, RouterError};
-pub use server::{BindError, Server, Stopped};
+pub use server::{BindError, NotBound, Server, Stopped};
 pub use stream::Items;
 pub use traffic::{Answered, Asked, Traffic};

@@ -114,7 +114,7 @@ fn execute(command: Command, environment: &Environment, program: &impl Program) 
         Command::Demo(demo) => {
             let mut config = Config::built_in(environment)?;
             if let Some(listen) = demo.listen {
-                config.api.listen = listen;
+                config.api.listen = vec![listen.into()];
             }
             let logs = start_logs(&config.log)?;
             block_on_beside(&logs, program.demo(config, demo))

@@ -18,6 +18,7 @@ mod environment;
 mod error;
 mod events;
 mod fixed;
+mod listen;
 mod metrics;
 mod network;
 mod node;
@@ -38,6 +39,7 @@ pub use dial::Dial;
 pub use environment::Environment;
 pub use error::{ConfigError, Problem};
 pub use events::{Events, Way};
+pub use listen::{Listen, SocketMode};
 pub use metrics::Metrics;
 pub use network::{InvalidNetwork, Network};
 pub use node::Node;
@@ -161,12 +163,13 @@ impl Config {
         remarks
     }
 
-    /// Makes the paths of password files relative to the directory of the configuration file, so
+    /// Makes the paths of passwords, certificates and keys relative to the directory of the configuration file, so
     /// that the working directory does not matter, and finds those that systemd keeps.
     fn resolve_paths(&mut self, directory: &Path, credentials: Option<&Path>) {
         let files = self.node.iter_mut().map(|node| &mut node.password_file);
         let others = [&mut self.database.password_file, &mut self.amqp.password_file];
-        for path in files.chain(others).flatten() {
+        let tls = [&mut self.api.tls_certificate, &mut self.api.tls_key];
+        for path in files.chain(others).chain(tls).flatten() {
             *path = password::file(path, directory, credentials);
         }
     }

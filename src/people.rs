@@ -61,7 +61,7 @@ fn api(remote: Remote) -> Result<Api, Failure> {
 /// The same where not all of it is needed.
 fn perhaps(remote: Remote) -> Result<Api, Failure> {
     let token = find_token(&Places::of_process(remote.token_file)).map_err(Failure::Config)?;
-    Ok(Api::new(remote.url, token, remote.account))
+    Ok(Api::new(remote.url, token, remote.account).trusting(remote.ca_file))
 }
 
 /// The trouble as the end of a command.

@@ -73,7 +73,10 @@ fn a_wrong_type_names_file_and_key() {
             "[api]\nmax_connections = -1",
             "conf.toml: api.max_connections: invalid value: integer `-1`, expected usize",
         ),
-        ("[api]\nlisten = 8000", "conf.toml: api.listen: invalid type: integer `8000`, expected a string"),
+        (
+            "[api]\nlisten = 8000",
+            "conf.toml: api.listen: invalid type: integer `8000`, expected an address to listen on, or a list of them",
+        ),
         ("[api]\nlisten = \"localhost:8000\"", "conf.toml: api.listen: expected IP:port such as"),
         (
             "[conference]\nkick_sound = 1",
@@ -93,6 +96,43 @@ fn a_wrong_type_names_file_and_key() {
     ] {
         let error = refusal(text, &[]);
         assert!(error.starts_with(expected), "{error}\ninstead of\n{expected}");
+    }
+}
+
+#[test]
+fn places_to_listen_at_are_one_or_several() {
+    let shown = |text: &str, variables: &[(&str, &str)]| -> Vec<String> {
+        let config = Config::parse(
+            text,
+            Path::new("conf.toml"),
+            &Environment::from_variables(variables.iter().copied()),
+        )
+        .expect(text);
+        config.api.listen.iter().map(ToString::to_string).collect()
+    };
+    let several =
+        "[api]\nlisten = [\"127.0.0.1:8000\", \"tls:[::]:8443\", \"unix:/run/convened/api.sock\"]\n";
+    assert_eq!(shown("", &[]), ["127.0.0.1:8000"]);
+    assert_eq!(shown("[api]\nlisten = \"[::1]:0\"\n", &[]), ["[::1]:0"]);
+    assert_eq!(shown(several, &[]), ["127.0.0.1:8000", "tls:[::]:8443", "unix:/run/convened/api.sock"]);
+    let variable = ("CONVENED__API__LISTEN", "0.0.0.0:80, tls:0.0.0.0:443");
+    assert_eq!(shown(several, &[variable]), ["0.0.0.0:80", "tls:0.0.0.0:443"]);
+    for (text, expected) in [
+        ("listen = []", "api.listen: names no address to listen on"),
+        ("listen = \"unix:api.sock\"", "api.listen: expected the absolute path of a socket"),
+        ("listen = [\"127.0.0.1:1\", \"localhost:2\"]", "api.listen[1]: expected IP:port such as"),
+        (
+            "listen = [\"127.0.0.1:1\", \"tls:127.0.0.1:1\"]",
+            "api.listen[1]: `tls:127.0.0.1:1` is there twice",
+        ),
+        ("listen = \"tls:127.0.0.1:1\"", "api.tls_certificate: is needed for the addresses of api.listen"),
+        ("tls_key = \"key.pem\"", "api.tls_key: is there, and no address of api.listen begins with tls:"),
+        ("socket_mode = \"660x\"", "api.socket_mode: expected permissions such as \"0660\""),
+        ("socket_mode = \"4755\"", "api.socket_mode: expected permissions such as \"0660\""),
+        ("socket_mode = 660", "api.socket_mode: invalid type: integer `660`, expected a string"),
+    ] {
+        let error = refusal(&format!("[api]\n{text}\n"), &[]);
+        assert!(error.contains(expected), "{text}: {error}");
     }
 }
 
@@ -132,8 +172,8 @@ fn trusted_proxies_are_addresses_and_prefixes() {
     assert_eq!(shown(accepted(text, &[(variable, "10.1.0.0/16, ::1")])), ["10.1.0.0/16", "::1"]);
     assert_eq!(shown(accepted(text, &[(variable, "")])), [""; 0]);
     for (list, expected) in [
-        ("[\"10.0.0.1\", \"proxy\"]", "api.trusted_proxies[1]: expected an IP address or a prefix such as"),
-        ("[\"10.0.0.1/40\"]", "api.trusted_proxies[0]: expected an IP address or a prefix such as"),
+        ("[\"10.0.0.1\", \"proxy\"]", "api.trusted_proxies[1]: expected an IP address, a prefix such as"),
+        ("[\"10.0.0.1/40\"]", "api.trusted_proxies[0]: expected an IP address, a prefix such as"),
         ("[\"10.0.0.5/8\"]", "api.trusted_proxies[0]: `10.0.0.5/8` has bits beyond its prefix"),
         ("[7]", "api.trusted_proxies[0]: invalid type: integer `7`, expected a string"),
         ("\"10.0.0.1\"", "api.trusted_proxies: invalid type: string \"10.0.0.1\", expected a sequence"),
@@ -185,7 +225,7 @@ fn the_environment_overrides_single_values_with_the_type_of_the_key() {
             ("CONVENEDX__API__LISTEN", "not ours"),
         ],
     );
-    assert_eq!(config.api.listen.to_string(), "[::1]:0");
+    assert_eq!(config.api.listen[0].to_string(), "[::1]:0");
     assert_eq!((config.api.max_connections, config.api.idle_timeout_s), (100, 9));
     assert_eq!(config.database.url, "sqlite:123");
     assert_eq!(config.conference.default_account.as_deref(), Some("123"), "a string stays one");

@@ -81,7 +81,7 @@ struct Socket(WebSocketStream<TcpStream>);
 
 impl Socket {
     async fn open(house: &House) -> Self {
-        let address = house.daemon.address();
+        let address = house.address();
         let stream = TcpStream::connect(address).await.unwrap();
         Self(client_async(format!("ws://{address}/ws"), stream).await.expect("it is upgraded").0)
     }
@@ -171,7 +171,7 @@ fn each_field_is_told_of() {
 async fn the_document_is_served_to_everybody() {
     let house = House::start().await;
     // Without the envelope that all other answers have.
-    let mut stream = TcpStream::connect(house.daemon.address()).await.unwrap();
+    let mut stream = TcpStream::connect(house.address()).await.unwrap();
     let ask = b"GET /v2/asyncapi.json HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n";
     stream.write_all(ask).await.unwrap();
     let mut answer = String::new();

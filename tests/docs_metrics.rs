@@ -38,7 +38,7 @@ async fn house() -> House {
 async fn get(house: &House, path: &str, token: Option<&str>) -> (u16, String, String) {
     let accept = if path == "/readyz" { "*/*" } else { ACCEPT };
     let exchange = async {
-        let mut stream = TcpStream::connect(house.daemon.address()).await.unwrap();
+        let mut stream = TcpStream::connect(house.address()).await.unwrap();
         let token = token.map(|token| format!("X-Auth-Token: {token}\r\n")).unwrap_or_default();
         let head =
             format!("GET {path} HTTP/1.1\r\nHost: x\r\nAccept: {accept}\r\nConnection: close\r\n{token}\r\n");

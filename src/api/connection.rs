@@ -19,7 +19,6 @@ mod reply;
 
 use std::convert::Infallible;
 use std::future::Future;
-use std::net::SocketAddr;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::time::Duration;
@@ -29,21 +28,22 @@ use hyper::server::conn::http1;
 use hyper::service::Service;
 use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
-use tokio::net::TcpStream;
 use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 use tracing::debug;
 
 use super::dispatch::{Tasks, raw_refusal};
+use super::server::Arrived;
 use super::traffic::Counted;
 use super::{Api, ApiError, Gate, Limits};
+use crate::peer::Peer;
 pub(super) use clock::Errand;
 use clock::{Clock, Phase, Watched};
 use reply::Reply;
 
 /// For a client to read a refusal that hyper does not send, and to close.
-const FAREWELL: Duration = Duration::from_secs(1);
+pub(super) const FAREWELL: Duration = Duration::from_secs(1);
 
 /// At the end of the grace, for a refusal to be made and written.
 const LAST_WORDS: Duration = Duration::from_millis(500);
@@ -52,20 +52,24 @@ const LAST_WORDS: Duration = Duration::from_millis(500);
 ///
 /// The permit is given back when the socket closes, also if a handler has taken it over.
 pub(super) async fn serve<C: Gate>(
-    stream: TcpStream,
-    peer: SocketAddr,
+    arrived: Arrived,
     permit: OwnedSemaphorePermit,
     api: Arc<Api<C>>,
     tasks: Tasks,
     stop: CancellationToken,
 ) {
-    // An answer is written at once; waiting for more would only delay it.
-    if let Err(error) = stream.set_nodelay(true) {
-        debug!(%peer, %error, "TCP_NODELAY was refused");
-    }
-    let limits = api.limits().clone();
-    let clock = Arc::new(Clock::new(&limits));
+    let (peer, limits) = (arrived.peer, api.limits().clone());
     let open = Counted::new(&api.traffic().open);
+    // The handshake of TLS counts as the head of a first request that does not come.
+    let stream = tokio::select! {
+        opened = timeout(limits.header_timeout, arrived.open()) => match opened {
+            Ok(Some(stream)) => stream,
+            Ok(None) => return,
+            Err(_) => return debug!(%peer, "TLS was not agreed on in time"),
+        },
+        () = stop.cancelled() => return,
+    };
+    let clock = Arc::new(Clock::new(&limits));
     let io = TokioIo::new(Watched::new(stream, permit, open, Arc::clone(&clock)));
     let kill = tasks.kill.clone();
     let service = Requests { api, peer, tasks, clock: Arc::clone(&clock) };
@@ -122,7 +126,7 @@ fn http1_with(limits: &Limits) -> http1::Builder {
     builder
 }
 
-fn log_end(peer: SocketAddr, ended: hyper::Result<()>) {
+fn log_end(peer: Peer, ended: hyper::Result<()>) {
     if let Err(error) = ended {
         // The other end's doing: broken off, or no HTTP. Nothing to be done about it here.
         debug!(%peer, %error, "a connection ended");
@@ -147,7 +151,7 @@ pub(super) async fn say_goodbye(mut stream: impl AsyncRead + AsyncWrite + Unpin,
 /// hyper's view of [`Api::answer`].
 struct Requests<C: Gate> {
     api: Arc<Api<C>>,
-    peer: SocketAddr,
+    peer: Peer,
     tasks: Tasks,
     clock: Arc<Clock>,
 }

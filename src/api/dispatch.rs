@@ -1,7 +1,6 @@
 //! One request: route, checks, gate, handler; with the span, the panic guard and the time guard
 //! around them.
 
-use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -28,6 +27,7 @@ use super::{
 };
 use super::{body, negotiate, path};
 use crate::config::{Network, Secret};
+use crate::peer::{Client, Peer};
 
 /// Everything that is needed to answer: the table, the context of its handlers and the limits.
 pub struct Api<C: Gate> {
@@ -97,7 +97,7 @@ impl<C: Gate> Api<C> {
     pub(super) async fn answer(
         self: Arc<Self>,
         request: http::Request<Incoming>,
-        peer: SocketAddr,
+        peer: Peer,
         tasks: Tasks,
         errand: Arc<Errand>,
     ) -> http::Response<Outgoing> {
@@ -144,7 +144,7 @@ impl<C: Gate> Api<C> {
     async fn work(
         &self,
         mut request: http::Request<Incoming>,
-        peer: SocketAddr,
+        peer: Peer,
         id: &str,
         pattern: &Pattern,
     ) -> Answer {
@@ -183,9 +183,9 @@ impl<C: Gate> Api<C> {
         body: &mut Incoming,
         token: &mut Option<Secret>,
         upgrade: Option<OnUpgrade>,
-        (peer, id): (SocketAddr, &str),
+        (peer, id): (Peer, &str),
     ) -> Result<Response, ApiError> {
-        let client = self.proxies.client_of(peer.ip(), &head.headers);
+        let client = self.proxies.client_of(peer, &head.headers);
         negotiate::check_accept(&head.headers, route.media_type)?;
         let query = path::query(head.uri.query().unwrap_or_default())
             .map(Query)
@@ -242,7 +242,7 @@ impl<C: Gate> Api<C> {
         route: &Route<C>,
         params: &Params,
         token: Option<&Secret>,
-        client: IpAddr,
+        client: Client,
     ) -> Result<C::Caller, ApiError> {
         let asking = Asking { access: route.access, route: route.name, params, token, client };
         self.in_time("gate", self.context.admit(asking)).await.map_err(ApiError::internal)?

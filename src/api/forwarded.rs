@@ -10,6 +10,7 @@ use std::net::{IpAddr, SocketAddr};
 use http::HeaderMap;
 
 use crate::config::Network;
+use crate::peer::{Client, Peer};
 
 /// The proxies whose word is taken for who asks.
 #[derive(Clone, Debug, Default)]
@@ -22,36 +23,36 @@ impl TrustedProxies {
 
     /// Whose request this is. The peer's own, if it is no trusted proxy, or if that has not told one
     /// that can be understood. An IPv4 address in an IPv6 one is told as the IPv4 address.
-    pub(super) fn client_of(&self, peer: IpAddr, headers: &HeaderMap) -> IpAddr {
-        let peer = peer.to_canonical();
+    pub(super) fn client_of(&self, peer: Peer, headers: &HeaderMap) -> Client {
+        let peer = peer.client();
         if self.trusts(peer) { self.forwarded(headers).unwrap_or(peer) } else { peer }
     }
 
     /// Lines of one name are one list (RFC 9110, 5.3), in which an item may be empty.
-    fn forwarded(&self, headers: &HeaderMap) -> Option<IpAddr> {
+    fn forwarded(&self, headers: &HeaderMap) -> Option<Client> {
         let lines: Vec<_> = headers.get_all("x-forwarded-for").iter().collect();
         for line in lines.into_iter().rev() {
             // What is left of a character that is no text cannot be told from what is right of it.
             let line = line.to_str().ok()?;
             for item in line.rsplit(',').map(str::trim).filter(|item| !item.is_empty()) {
-                let address = address(item)?;
-                if !self.trusts(address) {
-                    return Some(address);
+                let client = Client::from(address(item)?);
+                if !self.trusts(client) {
+                    return Some(client);
                 }
             }
         }
         None
     }
 
-    fn trusts(&self, address: IpAddr) -> bool {
-        self.0.iter().any(|network| network.contains(address))
+    fn trusts(&self, client: Client) -> bool {
+        self.0.iter().any(|network| network.contains(client))
     }
 }
 
 /// Some proxies tell the port as well.
 fn address(item: &str) -> Option<IpAddr> {
     let with_port = || item.parse::<SocketAddr>().ok().map(|address| address.ip());
-    item.parse::<IpAddr>().ok().or_else(with_port).map(|address| address.to_canonical())
+    item.parse::<IpAddr>().ok().or_else(with_port)
 }
 
 #[cfg(test)]
@@ -69,7 +70,8 @@ mod tests {
             headers.append("x-forwarded-for", HeaderValue::from_bytes(line).unwrap());
         }
         let proxies = TrustedProxies::new(networks.to_vec());
-        proxies.client_of(peer.parse().unwrap(), &headers).to_string()
+        let peer = SocketAddr::new(peer.parse().unwrap(), 4711);
+        proxies.client_of(peer.into(), &headers).to_string()
     }
 
     #[test]
@@ -110,6 +112,18 @@ mod tests {
         ] {
             assert_eq!(client("10.0.0.1", lines), "10.0.0.1", "{lines:?}");
         }
+    }
+
+    #[test]
+    fn a_proxy_on_a_unix_socket_is_believed_if_it_is_named() {
+        let mut headers = HeaderMap::new();
+        headers.append("x-forwarded-for", HeaderValue::from_static("192.0.2.1"));
+        let nginx = Peer::Unix { uid: Some(33) };
+        let named = TrustedProxies::new(vec![Network::Unix]);
+        assert_eq!(named.client_of(nginx, &headers).to_string(), "192.0.2.1");
+        assert_eq!(named.client_of(nginx, &HeaderMap::new()).to_string(), "unix, user 33");
+        let others = TrustedProxies::new(vec!["0.0.0.0/0".parse().unwrap()]);
+        assert_eq!(others.client_of(nginx, &headers).to_string(), "unix, user 33");
     }
 
     #[test]

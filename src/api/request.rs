@@ -3,7 +3,6 @@
 //! [`super::dispatch`] has made all checks that hold for every route before one of these exists.
 
 use std::fmt;
-use std::net::{IpAddr, SocketAddr};
 
 use http::header::{AUTHORIZATION, IF_MATCH, IF_NONE_MATCH};
 use http::{HeaderMap, HeaderName, Method};
@@ -16,6 +15,7 @@ use serde_json::{Map, Value};
 use super::envelope::no_data;
 use super::{ApiError, Envelope, Params};
 use crate::documents::EtagList;
+use crate::peer::{Client, Peer};
 use crate::secret::Secret;
 
 /// The longest `X-Request-ID` of a client that is kept.
@@ -25,8 +25,8 @@ const MAX_REQUEST_ID: usize = 128;
 pub struct Request {
     pub(super) method: Method,
     pub(super) id: String,
-    pub(super) peer: SocketAddr,
-    pub(super) client: IpAddr,
+    pub(super) peer: Peer,
+    pub(super) client: Client,
     pub(super) path: String,
     pub(super) params: Params,
     pub(super) query: Query,
@@ -48,12 +48,12 @@ impl Request {
     }
 
     /// Who is at the other end of the connection, which may be a proxy.
-    pub fn peer(&self) -> SocketAddr {
+    pub fn peer(&self) -> Peer {
         self.peer
     }
 
     /// Who asks: the peer, or who is behind it if it is a trusted proxy.
-    pub fn client(&self) -> IpAddr {
+    pub fn client(&self) -> Client {
         self.client
     }
 

@@ -39,7 +39,6 @@ mod tokens;
 mod view;
 mod whose;
 
-use std::net::IpAddr;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
@@ -52,6 +51,7 @@ use crate::auth::{AccountId, AuthError, Guard};
 use crate::callin::Waiting;
 use crate::config;
 use crate::documents::{DocumentError, Documents};
+use crate::peer::Client;
 use crate::registry::Registry;
 use crate::store::{Store, StoreError};
 use crate::switchboard::{Dials, Switchboard};
@@ -128,7 +128,7 @@ pub fn router(settings: &config::Metrics) -> Result<Router<Context>, super::Rout
 }
 
 /// What somebody is told who is not let in, and what the log is told.
-fn not_let_in(error: AuthError, client: IpAddr) -> ApiError {
+fn not_let_in(error: AuthError, client: Client) -> ApiError {
     match error {
         AuthError::Store(error) => error.into(),
         AuthError::Throttled { retry_after } => ApiError::too_many_requests(retry_after),

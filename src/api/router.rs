@@ -4,7 +4,6 @@
 
 use std::fmt;
 use std::future::Future;
-use std::net::IpAddr;
 use std::pin::Pin;
 use std::sync::Arc;
 
@@ -12,6 +11,7 @@ use http::Method;
 
 use super::{ApiError, Request, Response, path};
 use crate::config::Secret;
+use crate::peer::Client;
 
 /// What a route requires of the caller.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -57,7 +57,7 @@ pub struct Asking<'a> {
     /// The token, if there is one.
     pub token: Option<&'a Secret>,
     /// Who asks: the other end of the connection, or who is behind it if it is a trusted proxy.
-    pub client: IpAddr,
+    pub client: Client,
 }
 
 /// What a handler gives back.

@@ -1,60 +1,37 @@
 //! Accepts, counts and stops connections. Knows no HTTP.
 
 mod accept;
+mod listener;
+mod socket;
 
-use std::fmt;
 use std::future::Future;
-use std::io;
-use std::net::SocketAddr;
 use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use tokio::net::{TcpListener, TcpStream};
+use futures_util::future::join_all;
 use tokio::sync::Semaphore;
 use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tracing::{debug, info, warn};
 
-use super::connection::{say_goodbye, serve};
+use super::connection::{FAREWELL, say_goodbye, serve};
 use super::dispatch::Tasks;
 use super::{Api, ApiError, Gate};
+use crate::config::{self, Listen};
 use crate::pulse::Pulse;
+use crate::tls::Certificate;
 use accept::Backoff;
+use listener::Listener;
+pub(super) use listener::{Arrived, Stream};
+pub use listener::{BindError, NotBound};
 
 /// Connections beyond the limit that are told so at the same time; the others are closed at once.
 const MAX_FAREWELLS: usize = 64;
 /// For tasks that were told to end; only one that blocks its thread takes longer.
 const KILL_TIMEOUT: Duration = Duration::from_secs(1);
-
-/// The address could not be listened on.
-#[derive(Debug)]
-pub struct BindError {
-    /// The address as it was configured.
-    pub address: SocketAddr,
-    /// What the system said.
-    pub source: io::Error,
-}
-
-impl fmt::Display for BindError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { address, source } = self;
-        match source.kind() {
-            io::ErrorKind::AddrInUse => write!(f, "{address}: the port is taken by another program"),
-            io::ErrorKind::AddrNotAvailable => write!(f, "{address}: this machine does not have the address"),
-            io::ErrorKind::PermissionDenied => write!(f, "{address}: not allowed to listen on this port"),
-            _ => write!(f, "{address}: cannot be listened on: {source}"),
-        }
-    }
-}
-
-impl std::error::Error for BindError {
-    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
-        Some(&self.source)
-    }
-}
 
 /// What a server did in its life.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -69,11 +46,11 @@ pub struct Stopped {
     pub aborted_requests: usize,
 }
 
-/// A listening socket.
+/// Listening sockets.
 #[derive(Debug)]
 pub struct Server {
-    listener: TcpListener,
-    address: SocketAddr,
+    listeners: Vec<Listener>,
+    certificate: Option<Arc<Certificate>>,
     pulse: Pulse,
 }
 
@@ -81,12 +58,10 @@ impl Server {
     /// Listens; connections wait until [`Server::serve`]. Port 0 takes a free one.
     ///
     /// # Errors
-    /// Names the address and what is the matter with it.
-    pub async fn bind(address: SocketAddr) -> Result<Self, BindError> {
-        let refused = |source| BindError { address, source };
-        let listener = TcpListener::bind(address).await.map_err(refused)?;
-        let address = listener.local_addr().map_err(refused)?;
-        Ok(Self { listener, address, pulse: Pulse::off() })
+    /// Names the place and what is the matter with it.
+    pub async fn bind(settings: &config::Api) -> Result<Self, BindError> {
+        let (listeners, certificate) = listener::bind_all(settings).await?;
+        Ok(Self { listeners, certificate, pulse: Pulse::off() })
     }
 
     /// The same; its loop has that pulse.
@@ -95,9 +70,14 @@ impl Server {
         Self { pulse, ..self }
     }
 
-    /// The address with the real port.
-    pub fn local_addr(&self) -> SocketAddr {
-        self.address
+    /// Where it listens, with the real ports.
+    pub fn places(&self) -> Vec<Listen> {
+        self.listeners.iter().map(|listener| listener.place.clone()).collect()
+    }
+
+    /// The certificate of those places that speak TLS.
+    pub fn certificate(&self) -> Option<&Arc<Certificate>> {
+        self.certificate.as_ref()
     }
 
     /// Serves until `stop` resolves. Then new connections are refused, idle ones closed and requests
@@ -114,39 +94,25 @@ impl Server {
             counts: Arc::clone(&counts),
             api: Arc::clone(&api),
         };
-        info!(address = %self.address, "the API listens");
-        let mut stop = pin!(stop);
-        let mut backoff = Backoff::default();
-        loop {
-            self.pulse.beat();
-            let accepted = tokio::select! {
-                biased;
-                () = &mut stop => break,
-                () = self.pulse.due() => continue,
-                accepted = self.listener.accept() => accepted,
-            };
-            match accepted {
-                Ok((stream, peer)) => {
-                    backoff = Backoff::default();
-                    door.enter(stream, peer);
-                }
-                Err(error) if accept::is_of_one_connection(&error) => debug!(%error, "a connection was lost"),
-                Err(error) => {
-                    // Out of file descriptors, most likely: it would fail again at once.
-                    let pause = backoff.next_pause();
-                    warn!(%error, ?pause, "no connection can be accepted");
-                    tokio::select! {
-                        biased;
-                        () = &mut stop => break,
-                        () = sleep(pause) => {}
-                    }
-                }
-            }
+        for listener in &self.listeners {
+            info!(address = %listener.place, "the API listens");
+        }
+        let watching = self.certificate.map(|certificate| tokio::spawn(certificate.watch()));
+        // All in one task: one that is stuck is seen at the one pulse.
+        let accepting = join_all(self.listeners.iter().map(|listener| door.attend(listener)));
+        tokio::select! {
+            biased;
+            () = stop => {}
+            _ = accepting => {}
+            () = beat(&self.pulse) => {}
+        }
+        if let Some(watching) = watching {
+            watching.abort();
         }
         // What is in flight has its own time.
         drop(self.pulse);
-        // Closes the socket: who comes now is refused by the system.
-        drop(self.listener);
+        // Closes the sockets: who comes now is refused by the system.
+        drop(self.listeners);
         stopping.cancel();
         let (aborted_connections, aborted_requests) =
             finish(&connections, &tasks, api.limits().shutdown_grace).await;
@@ -158,6 +124,14 @@ impl Server {
         };
         info!(?stopped, "the API has stopped");
         stopped
+    }
+}
+
+/// Says that the task of the listeners lives. Never ends.
+async fn beat(pulse: &Pulse) {
+    loop {
+        pulse.beat();
+        pulse.due().await;
     }
 }
 
@@ -199,12 +173,32 @@ struct Door<C: Gate> {
 }
 
 impl<C: Gate> Door<C> {
-    fn enter(&self, stream: TcpStream, peer: SocketAddr) {
+    /// Accepts what comes to one place. Never ends.
+    async fn attend(&self, listener: &Listener) {
+        let mut backoff = Backoff::default();
+        loop {
+            match listener.accept().await {
+                Ok(arrived) => {
+                    backoff = Backoff::default();
+                    self.enter(arrived);
+                }
+                Err(error) if accept::is_of_one_connection(&error) => debug!(%error, "a connection was lost"),
+                Err(error) => {
+                    // Out of file descriptors, most likely: it would fail again at once.
+                    let pause = backoff.next_pause();
+                    warn!(address = %listener.place, %error, ?pause, "no connection can be accepted");
+                    sleep(pause).await;
+                }
+            }
+        }
+    }
+
+    fn enter(&self, arrived: Arrived) {
         if let Ok(place) = Arc::clone(&self.places).try_acquire_owned() {
             self.counts.served.fetch_add(1, Ordering::Relaxed);
             self.api.traffic().connections.inc();
             let (api, tasks, stopping) = (Arc::clone(&self.api), self.tasks.clone(), self.stopping.clone());
-            self.connections.spawn(serve(stream, peer, place, api, tasks, stopping));
+            self.connections.spawn(serve(arrived, place, api, tasks, stopping));
             return;
         }
         let refused = self.counts.refused.fetch_add(1, Ordering::Relaxed) + 1;
@@ -217,9 +211,13 @@ impl<C: Gate> Door<C> {
         let Ok(turn) = Arc::clone(&self.farewells).try_acquire_owned() else { return };
         let kill = self.tasks.kill.clone();
         self.connections.spawn(async move {
-            let full = ApiError::too_many_connections();
+            let goodbye = async {
+                if let Ok(Some(stream)) = timeout(FAREWELL, arrived.open()).await {
+                    say_goodbye(stream, &ApiError::too_many_connections()).await;
+                }
+            };
             tokio::select! {
-                () = say_goodbye(stream, &full) => {}
+                () = goodbye => {}
                 () = kill.cancelled() => {}
             }
             drop(turn);

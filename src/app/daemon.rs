@@ -19,13 +19,14 @@ use crate::api::{self, Api, Server, Stopped};
 use crate::auth::{AccountId, Authenticator, Guard, MonotonicClock};
 use crate::callin::{self, CallIn, Waiting};
 use crate::cli::Failure;
-use crate::config::Config;
+use crate::config::{Config, Listen};
 use crate::documents::Documents;
 use crate::hub::{Hub, Origin, Sorter, Streams};
 use crate::pulse::Pulses;
 use crate::registry::Registry;
 use crate::store::{Clock, Store};
 use crate::switchboard::{Dials, Switchboard};
+use crate::tls::Certificate;
 
 /// So long a stop waits for the rows of what was done last.
 const SETTLED_WITHIN: Duration = Duration::from_secs(10);
@@ -35,7 +36,8 @@ const FAREWELL: Duration = Duration::from_secs(3);
 
 /// A running daemon. Dropping it leaves its tasks running: [`Daemon::stop`] ends them.
 pub struct Daemon {
-    address: SocketAddr,
+    listening: Vec<Listen>,
+    certificate: Option<Arc<Certificate>>,
     context: Arc<Context>,
     hub: Hub,
     /// As it is in force.
@@ -92,14 +94,14 @@ impl Daemon {
         let broker = broker(config)?;
         let router = resources::router(&config.metrics).map_err(anyhow::Error::new)?;
         let store = database::open(config).await?;
-        let server = match Server::bind(config.api.listen).await {
+        let server = match Server::bind(&config.api).await {
             Ok(server) => server.beating(pulses.of("accepting connections")),
             Err(error) => {
                 store.close().await;
                 return Err(anyhow::Error::new(error).into());
             }
         };
-        let address = server.local_addr();
+        let (listening, certificate) = (server.places(), server.certificate().cloned());
         let (hub, registry, clock) = (Hub::default(), Arc::new(Registry::new()), Clock::system());
         // Before the nodes begin: nothing is missed.
         let changes = hub.feed().ok_or_else(|| anyhow::anyhow!("the hub feeds somebody already"))?;
@@ -174,7 +176,8 @@ impl Daemon {
         let stop_serving = CancellationToken::new();
         let serving = tokio::spawn(server.serve(api, stop_serving.clone().cancelled_owned()));
         Ok(Self {
-            address,
+            listening,
+            certificate,
             context,
             hub,
             config: config.clone(),
@@ -195,9 +198,14 @@ impl Daemon {
         &self.config
     }
 
-    /// Where the API listens.
-    pub fn address(&self) -> SocketAddr {
-        self.address
+    /// Where the API listens, with the real ports; one place at least.
+    pub fn places(&self) -> &[Listen] {
+        &self.listening
+    }
+
+    /// The first of them that is an address.
+    pub fn address(&self) -> Option<SocketAddr> {
+        self.listening.iter().find_map(Listen::tcp)
     }
 
     /// What its handlers work with.
@@ -241,7 +249,20 @@ impl Daemon {
             callin.configure(&self.config);
             begun.iter().for_each(|node| callin.follow(node));
         }
+        self.look_at_certificate().await;
         Reloaded { nodes, for_restart }
+    }
+
+    /// Takes over a new certificate at once; it is looked at now and then anyway.
+    async fn look_at_certificate(&self) {
+        let Some(certificate) = self.certificate.clone() else { return };
+        let looking = tokio::task::spawn_blocking(move || {
+            let look = certificate.look();
+            certificate.tell(&look);
+        });
+        if let Err(error) = looking.await {
+            tracing::error!("the certificate of the API was not looked at: {error}");
+        }
     }
 
     /// Stops everything: requests in flight are finished, within the configured grace.

@@ -13,7 +13,7 @@ use super::Daemon;
 use super::run::Signals;
 use crate::auth::{AccountId, CredentialKind, Credentials, NewCredential, Scope, Secret};
 use crate::cli::{Demo, Failure};
-use crate::config::{Config, Node};
+use crate::config::{Config, Listen, Node};
 use crate::sim::switch::{Switch, SwitchOptions};
 use crate::store::Clock;
 
@@ -60,7 +60,7 @@ fn say(line: &str) {
 async fn start(config: &mut Config, is_given: bool) -> Result<Daemon, Failure> {
     match Daemon::start(config).await {
         Err(Failure::Other(_)) if !is_given => {
-            config.api.listen = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
+            config.api.listen = vec![SocketAddr::from((Ipv4Addr::LOCALHOST, 0)).into()];
             Daemon::start(config).await
         }
         started => started,
@@ -114,13 +114,18 @@ async fn issue_token(daemon: &Daemon) -> Result<Secret, Failure> {
 
 /// What a person needs to begin.
 fn welcome(daemon: &Daemon, switch: &Switch, rooms: &[Room], token: &Secret) -> String {
-    let api = format!("http://{}/v2/accounts/{ACCOUNT}/conferences", daemon.address());
-    let curl = format!("curl -s -H 'X-Auth-Token: {}'", token.expose());
+    let (base, option) = match &daemon.places()[0] {
+        Listen::Plain(address) => (format!("http://{address}"), String::new()),
+        Listen::Tls(address) => (format!("https://{address}"), String::new()),
+        Listen::Unix(path) => ("http://localhost".to_owned(), format!(" --unix-socket {}", path.display())),
+    };
+    let api = format!("{base}/v2/accounts/{ACCOUNT}/conferences");
+    let curl = format!("curl -s{option} -H 'X-Auth-Token: {}'", token.expose());
     let (first, last) = (&rooms[0].id, &rooms[rooms.len() - 1].id);
     format!(
         "convened demo: three conferences on a simulated FreeSWITCH at {switch}
 
-  API      http://{address}/v2
+  API      {base}/v2
   account  {ACCOUNT}
   token    {token}
 
@@ -135,7 +140,6 @@ Paste one of these into another terminal:
 What happens (Ctrl-C ends it):
 ",
         switch = switch.addr(),
-        address = daemon.address(),
         token = token.expose(),
     )
 }

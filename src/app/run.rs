@@ -22,7 +22,7 @@ pub async fn run(config: Config, again: Again) -> Result<(), Failure> {
     let mut daemon = Daemon::start_beating(&config, &pulses).await?;
     tracing::info!(
         version = env!("CARGO_PKG_VERSION"),
-        address = %daemon.address(),
+        address = %daemon.places().iter().map(ToString::to_string).collect::<Vec<_>>().join(", "),
         database = config.database.url_without_password(),
         nodes = config.node.len(),
         "serving"

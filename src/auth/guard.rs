@@ -7,13 +7,13 @@
 //! failure, nor is a database that does not answer.
 
 use std::future::Future;
-use std::net::IpAddr;
 
 use tracing::{info, warn};
 
 use super::credentials::{Hash, hash_of, looks_like_a_secret};
 use super::throttle::{Failed, Source, Throttle, Verdict};
 use super::{AuthError, Authenticator, Issued, Principal};
+use crate::peer::Client;
 
 /// Lets in who has a good credential, and slows down who guesses.
 #[derive(Debug)]
@@ -43,7 +43,7 @@ impl Guard {
     ///
     /// # Errors
     /// [`AuthError::Throttled`]; those of the authenticator.
-    pub async fn authenticate(&self, token: &str, client: IpAddr) -> Result<Principal, AuthError> {
+    pub async fn authenticate(&self, token: &str, client: Client) -> Result<Principal, AuthError> {
         self.pass(token, client.into(), self.authenticator.authenticate(token)).await
     }
 
@@ -51,7 +51,7 @@ impl Guard {
     ///
     /// # Errors
     /// [`AuthError::Throttled`]; those of the authenticator.
-    pub async fn exchange(&self, api_key: &str, client: IpAddr) -> Result<Issued, AuthError> {
+    pub async fn exchange(&self, api_key: &str, client: Client) -> Result<Issued, AuthError> {
         let source = client.into();
         let issued = self.pass(api_key, source, self.authenticator.exchange(api_key)).await?;
         // Else who is known by the key could get a token in a block, and nothing with the token.

@@ -32,6 +32,7 @@ use foldhash::fast::RandomState;
 use hashlink::LinkedHashMap;
 
 use super::credentials::Hash;
+use crate::peer::Client;
 
 /// So many wrong credentials within [`WINDOW`] are counted only; one more blocks.
 pub const MOST_FAILURES: usize = 10;
@@ -45,18 +46,20 @@ pub const MOST_SOURCES: usize = 10_000;
 /// More good credentials than this are not kept, each with its address.
 const MOST_KNOWN: usize = 10_000;
 
-/// Whom failures are counted for: an IPv4 address, or the /64 of an IPv6 one. An IPv4 address in an
-/// IPv6 one (`::ffff:0:0/96`) is the IPv4 address.
+/// Whom failures are counted for: an IPv4 address, the /64 of an IPv6 one, or the user of a process that
+/// comes over a unix socket. An IPv4 address in an IPv6 one (`::ffff:0:0/96`) is the IPv4 address.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct Source(IpAddr);
+pub struct Source(Client);
 
-impl From<IpAddr> for Source {
-    fn from(address: IpAddr) -> Self {
+impl From<Client> for Source {
+    fn from(client: Client) -> Self {
+        let Client::Ip(address) = client else { return Self(client) };
         match address.to_canonical() {
             IpAddr::V6(address) => {
-                Self(Ipv6Addr::from_bits(address.to_bits() & !u128::from(u64::MAX)).into())
+                let prefix = Ipv6Addr::from_bits(address.to_bits() & !u128::from(u64::MAX));
+                Self(Client::Ip(prefix.into()))
             }
-            v4 => Self(v4),
+            v4 => Self(Client::Ip(v4)),
         }
     }
 }
@@ -64,8 +67,8 @@ impl From<IpAddr> for Source {
 impl fmt::Display for Source {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.0 {
-            IpAddr::V4(address) => write!(f, "{address}"),
-            IpAddr::V6(prefix) => write!(f, "{prefix}/64"),
+            Client::Ip(IpAddr::V6(prefix)) => write!(f, "{prefix}/64"),
+            other => other.fmt(f),
         }
     }
 }

@@ -1,5 +1,6 @@
 //! Questions to the API and its answers.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -15,7 +16,7 @@ use tokio::sync::Mutex;
 use tokio::time::timeout;
 
 use super::address::Address;
-use super::transport::connect;
+use super::transport::{Stream, connect};
 use super::trouble::{Refusal, Trouble};
 use super::view::Line;
 use crate::secret::Secret;
@@ -46,6 +47,8 @@ pub struct Answer {
 /// An API, with a token and an account. Requests go one after another on one connection.
 pub struct Api {
     address: Address,
+    /// The roots that the certificate of an `https:` address has to come from; else those of the system.
+    roots: Option<PathBuf>,
     token: Option<Secret>,
     account: Option<String>,
     kept: Mutex<Option<SendRequest<Full<Bytes>>>>,
@@ -54,7 +57,13 @@ pub struct Api {
 impl Api {
     /// Nothing is connected yet.
     pub fn new(address: Address, token: Option<Secret>, account: Option<String>) -> Self {
-        Self { address, token, account, kept: Mutex::new(None) }
+        Self { address, roots: None, token, account, kept: Mutex::new(None) }
+    }
+
+    /// The same; certificates have to come from the roots in that file, in PEM.
+    #[must_use]
+    pub fn trusting(self, roots: Option<PathBuf>) -> Self {
+        Self { roots, ..self }
     }
 
     /// Where it is.
@@ -183,8 +192,13 @@ impl Api {
         Ok((head.status, head.headers, body.to_bytes()))
     }
 
+    /// A connection of its own.
+    pub(super) async fn stream(&self) -> Result<Box<dyn Stream>, Trouble> {
+        connect(&self.address, self.roots.as_deref()).await.map_err(|error| broken(&error))
+    }
+
     async fn connect(&self) -> Result<SendRequest<Full<Bytes>>, Trouble> {
-        let stream = connect(&self.address).await.map_err(|error| broken(&error))?;
+        let stream = self.stream().await?;
         let (sender, connection) = handshake(TokioIo::new(stream)).await.map_err(|error| broken(&error))?;
         // It ends with the last sender; how, is told where its answer is waited for.
         tokio::spawn(async { drop(connection.await) });

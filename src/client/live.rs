@@ -17,7 +17,7 @@ use tokio_tungstenite::{WebSocketStream, client_async};
 
 use super::api::{Api, broken, understood};
 use super::picture::Picture;
-use super::transport::{Stream, connect};
+use super::transport::Stream;
 use super::trouble::{Refusal, Trouble};
 use super::view::Message;
 use crate::hub::word;
@@ -148,7 +148,7 @@ impl<'a> Live<'a> {
         if let Some(token) = self.api.token_header() {
             request.headers_mut().insert("x-auth-token", token);
         }
-        let stream = connect(address).await.map_err(|error| broken(&error))?;
+        let stream = self.api.stream().await?;
         match client_async(request, stream).await {
             Ok((socket, _)) => Ok(socket),
             Err(Error::Http(response)) => {

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use super::Database;
 use super::password::is_sendable;
-use super::{Api, Config, Dial, Esl, Media, Node, Problem};
+use super::{Api, Config, Dial, Esl, Listen, Media, Node, Problem};
 use crate::actions::Dialling;
 use crate::actions::words::{self, Refused};
 use crate::api::wrong_origin;
@@ -90,6 +90,7 @@ impl Found {
 }
 
 fn check_api(api: &Api, found: &mut Found) {
+    check_listen(api, found);
     for (at, origin) in api.cors_origins.iter().enumerate() {
         if let Some(why) = wrong_origin(origin) {
             found.add(format!("api.cors_origins[{at}]"), format!("{why}, found `{origin}`"));
@@ -104,6 +105,39 @@ fn check_api(api: &Api, found: &mut Found) {
     found.range("api.answer_timeout_ms", api.answer_timeout_ms, 1, DAY_MS);
     found.range("api.idle_timeout_s", api.idle_timeout_s, 1, DAY_MS / 1000);
     found.range("api.shutdown_grace_s", api.shutdown_grace_s, 0, 3600);
+}
+
+fn check_listen(api: &Api, found: &mut Found) {
+    if api.listen.is_empty() {
+        found.add("api.listen", "names no address to listen on");
+    }
+    for (at, place) in api.listen.iter().enumerate() {
+        let is_any = place.tcp().is_some_and(|address| address.port() == 0);
+        if !is_any && api.listen[..at].iter().any(|earlier| same(earlier, place)) {
+            found.add(format!("api.listen[{at}]"), format!("`{place}` is there twice"));
+        }
+    }
+    let wants_tls = api.listen.iter().any(|place| matches!(place, Listen::Tls(_)));
+    let without = "is there, and no address of api.listen begins with tls:";
+    for (key, path) in [("api.tls_certificate", &api.tls_certificate), ("api.tls_key", &api.tls_key)] {
+        match (wants_tls, path) {
+            (true, None) => found.add(key, "is needed for the addresses of api.listen that begin with tls:"),
+            (false, Some(_)) => found.add(key, without),
+            _ => {}
+        }
+    }
+    if wants_tls && let Some(Err(error)) = api.tls_files().map(|files| files.read()) {
+        let is_key = Some(&error.file) == api.tls_key.as_ref();
+        found.add(if is_key { "api.tls_key" } else { "api.tls_certificate" }, error.to_string());
+    }
+}
+
+/// Whether two places cannot be listened on at once.
+fn same(one: &Listen, other: &Listen) -> bool {
+    match (one.tcp(), other.tcp()) {
+        (Some(one), Some(other)) => one == other,
+        _ => one == other,
+    }
 }
 
 fn check_database(database: &Database, found: &mut Found) {

@@ -39,6 +39,9 @@ pub(super) fn changed(old: &Config, new: &Config) -> Vec<&'static str> {
         new.api,
         Api {
             listen,
+            socket_mode,
+            tls_certificate,
+            tls_key,
             trusted_proxies,
             cors_origins,
             max_connections,

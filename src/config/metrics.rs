@@ -5,6 +5,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use serde::Deserialize;
 
 use super::Network;
+use crate::peer::Client;
 
 /// `GET /metrics`.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
@@ -20,14 +21,14 @@ impl Default for Metrics {
     fn default() -> Self {
         let v4 = Network::prefix(IpAddr::V4(Ipv4Addr::new(127, 0, 0, 0)), 8);
         let v6 = Network::prefix(IpAddr::V6(Ipv6Addr::LOCALHOST), 128);
-        Self { enabled: true, allow: v4.into_iter().chain(v6).collect() }
+        Self { enabled: true, allow: v4.into_iter().chain(v6).chain([Network::Unix]).collect() }
     }
 }
 
 impl Metrics {
     /// Whether a client needs no token.
     #[must_use]
-    pub fn allows(&self, client: IpAddr) -> bool {
+    pub fn allows(&self, client: Client) -> bool {
         self.allow.iter().any(|network| network.contains(client))
     }
 }

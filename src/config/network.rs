@@ -1,4 +1,4 @@
-//! An IP address or a prefix of addresses, as operators write it.
+//! An IP address, a prefix of addresses, or the unix sockets, as operators write them.
 //!
 //! Owns: what can be meant by the text. A prefix with bits beyond its length is refused: whether
 //! `10.0.0.5/8` is one machine or sixteen million is not for us to guess.
@@ -11,15 +11,25 @@ use ipnet::{IpNet, Ipv4Net};
 use serde::Deserialize;
 use serde::de::{Deserializer, Error};
 
-/// A set of neighbouring IP addresses; often just one.
+use crate::peer::Client;
+
+/// How unix sockets are written.
+const UNIX: &str = "unix";
+
+/// Whom a setting means: neighbouring IP addresses, often just one, or who comes over a unix socket.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct Network(IpNet);
+pub enum Network {
+    /// These addresses.
+    Prefix(IpNet),
+    /// `unix`: the processes of this machine that come over a unix socket.
+    Unix,
+}
 
 /// The text is no address and no prefix.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidNetwork {
     /// It is something else.
-    #[error("expected an IP address or a prefix such as 10.1.0.0/16 or fd00::/8, found `{0}`")]
+    #[error("expected an IP address, a prefix such as 10.1.0.0/16 or fd00::/8, or unix, found `{0}`")]
     NotAPrefix(String),
     /// It has bits beyond its length.
     #[error("`{found}` has bits beyond its prefix: write {prefix}, or {address} if one address is meant")]
@@ -36,13 +46,17 @@ pub enum InvalidNetwork {
 impl Network {
     /// The addresses whose first bits are these; `None` if no address has so many.
     pub(super) fn prefix(address: IpAddr, bits: u8) -> Option<Self> {
-        IpNet::new(address, bits).ok().map(|net| Self(canonical(net.trunc())))
+        IpNet::new(address, bits).ok().map(|net| Self::Prefix(canonical(net.trunc())))
     }
 
-    /// Whether the address is in it. An IPv4 address in an IPv6 one is the IPv4 address.
+    /// Whether it means this client. An IPv4 address in an IPv6 one is the IPv4 address.
     #[must_use]
-    pub fn contains(&self, address: IpAddr) -> bool {
-        self.0.contains(&address.to_canonical())
+    pub fn contains(&self, client: Client) -> bool {
+        match (self, client) {
+            (Self::Prefix(net), Client::Ip(address)) => net.contains(&address.to_canonical()),
+            (Self::Unix, Client::Unix { .. }) => true,
+            (Self::Prefix(_), Client::Unix { .. }) | (Self::Unix, Client::Ip(_)) => false,
+        }
     }
 }
 
@@ -50,6 +64,9 @@ impl FromStr for Network {
     type Err = InvalidNetwork;
 
     fn from_str(text: &str) -> Result<Self, InvalidNetwork> {
+        if text == UNIX {
+            return Ok(Self::Unix);
+        }
         let not_a_prefix = || InvalidNetwork::NotAPrefix(text.to_owned());
         let net = match text.parse::<IpAddr>() {
             Ok(address) => IpNet::from(address),
@@ -59,7 +76,7 @@ impl FromStr for Network {
             let (prefix, address) = (net.trunc(), net.addr());
             return Err(InvalidNetwork::BitsBeyond { found: text.to_owned(), prefix, address });
         }
-        Ok(Self(canonical(net)))
+        Ok(Self::Prefix(canonical(net)))
     }
 }
 
@@ -72,7 +89,11 @@ fn canonical(net: IpNet) -> IpNet {
 
 impl fmt::Display for Network {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if self.0.prefix_len() == self.0.max_prefix_len() { self.0.addr().fmt(f) } else { self.0.fmt(f) }
+        match self {
+            Self::Prefix(net) if net.prefix_len() == net.max_prefix_len() => net.addr().fmt(f),
+            Self::Prefix(net) => net.fmt(f),
+            Self::Unix => f.write_str(UNIX),
+        }
     }
 }
 
@@ -88,7 +109,7 @@ mod tests {
 
     fn contains(network: &str, address: &str) -> bool {
         let network: Network = network.parse().unwrap_or_else(|error| panic!("{error}"));
-        network.contains(address.parse().unwrap())
+        network.contains(address.parse::<IpAddr>().unwrap().into())
     }
 
     #[test]
@@ -122,8 +143,17 @@ mod tests {
     }
 
     #[test]
+    fn who_comes_over_a_socket_has_no_address() {
+        let unix: Network = "unix".parse().unwrap();
+        assert!(unix.contains(Client::Unix { uid: Some(33) }) && unix.contains(Client::Unix { uid: None }));
+        assert!(!contains("unix", "127.0.0.1"));
+        let everybody: Network = "0.0.0.0/0".parse().unwrap();
+        assert!(!everybody.contains(Client::Unix { uid: Some(33) }));
+    }
+
+    #[test]
     fn it_is_shown_as_it_is_written() {
-        for text in ["10.0.0.1", "10.1.0.0/16", "::1", "fd00::/8"] {
+        for text in ["10.0.0.1", "10.1.0.0/16", "::1", "fd00::/8", "unix"] {
             assert_eq!(text.parse::<Network>().unwrap().to_string(), text);
         }
     }

@@ -8,20 +8,27 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 
 use serde::Deserialize;
-use serde::de::{Deserializer, Error};
 
 use super::Network;
+use super::listen::{self, Listen, SocketMode};
 use super::password::{self, PasswordError};
 use crate::secret::Secret;
 use crate::store::url::{self, Engine};
+use crate::tls::Files;
 
 /// `[api]`: the HTTP listener and its limits.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Api {
-    /// Where to listen, `IP:port`; port 0 takes a free one.
-    #[serde(deserialize_with = "listen_address")]
-    pub listen: SocketAddr,
+    /// Where to listen; port 0 takes a free one.
+    #[serde(deserialize_with = "listen::places")]
+    pub listen: Vec<Listen>,
+    /// The permissions of a unix socket.
+    pub socket_mode: SocketMode,
+    /// The certificate for TLS with those between it and its root, in PEM.
+    pub tls_certificate: Option<PathBuf>,
+    /// Its private key, in PEM.
+    pub tls_key: Option<PathBuf>,
     /// Whose `X-Forwarded-For` is believed; nobody's if it is empty.
     pub trusted_proxies: Vec<Network>,
     /// The origins whose pages may use the API from browsers, or `*`; none: no page may.
@@ -48,7 +55,10 @@ pub struct Api {
 impl Default for Api {
     fn default() -> Self {
         Self {
-            listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 8000)),
+            listen: vec![Listen::Plain(SocketAddr::from((Ipv4Addr::LOCALHOST, 8000)))],
+            socket_mode: SocketMode::default(),
+            tls_certificate: None,
+            tls_key: None,
             trusted_proxies: Vec::new(),
             cors_origins: Vec::new(),
             max_connections: 1024,
@@ -63,11 +73,12 @@ impl Default for Api {
     }
 }
 
-fn listen_address<'de, D: Deserializer<'de>>(deserializer: D) -> Result<SocketAddr, D::Error> {
-    let text = String::deserialize(deserializer)?;
-    text.parse().map_err(|_| {
-        D::Error::custom(format!("expected IP:port such as 127.0.0.1:8000 or [::1]:8000, found `{text}`"))
-    })
+impl Api {
+    /// Where certificate and key are, if both are configured.
+    pub fn tls_files(&self) -> Option<Files> {
+        let (certificate, key) = (self.tls_certificate.clone()?, self.tls_key.clone()?);
+        Some(Files { certificate, key })
+    }
 }
 
 /// `[database]`: where documents, tokens and the audit log are kept.

@@ -14,7 +14,7 @@ use crate::house::{ACCOUNT, House, switch};
 /// The configuration of another daemon beside the same switch and database.
 fn beside(door: &Door, change: impl FnOnce(&mut Config)) -> Config {
     let mut config = Config::default();
-    config.api.listen = ([127, 0, 0, 1], 0).into();
+    config.api.listen = vec![convened::config::Listen::Plain(([127, 0, 0, 1], 0).into())];
     config.database.url = format!("sqlite://{}", door.house.folder.path().join("other.db").display());
     config.node.push(Node::new("fs1", door.switch().addr().to_string(), Secret::new("ClueCon")));
     config.callin.enabled = true;

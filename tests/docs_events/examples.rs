@@ -22,7 +22,7 @@ fn beside(house: &House, token: &str, program: &str, arguments: &[&str]) -> Comm
     let path = std::env::var("PATH").unwrap_or_default();
     let mut command = Command::new(program);
     command.args(arguments).env("PATH", format!("{}:{path}", installed().display()));
-    command.env("H", house.daemon.address().to_string()).env("T", token).env("no_proxy", "127.0.0.1");
+    command.env("H", house.address().to_string()).env("T", token).env("no_proxy", "127.0.0.1");
     command.stdin(Stdio::piped());
     command
 }
@@ -69,7 +69,7 @@ async fn the_page_shows_who_is_in_the_conference() {
     let ann = house.join("talk", "Ann").await;
     let page = &blocks(&read("docs/events.md"), "html")[0];
     let page = page.replace("TOKEN", &token).replace("CONFERENCE", "talk");
-    let page = page.replace("127.0.0.1:8000", &house.daemon.address().to_string());
+    let page = page.replace("127.0.0.1:8000", &house.address().to_string());
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("page.html");
     std::fs::write(&file, page).unwrap();

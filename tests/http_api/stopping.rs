@@ -5,18 +5,18 @@ use std::time::Duration;
 use convened::api::{Server, Stopped};
 use tokio::net::TcpStream;
 
-use crate::support::{Service, request};
+use crate::support::{Service, place, request};
 
 #[tokio::test]
 async fn a_taken_port_is_named() {
     let service = Service::start().await;
-    let error = Server::bind(service.address).await.expect_err("the port is taken").to_string();
+    let error = Server::bind(&place(service.address)).await.expect_err("the port is taken").to_string();
     assert_eq!(error, format!("{}: the port is taken by another program", service.address));
 }
 
 #[tokio::test]
 async fn an_address_of_another_machine_is_named() {
-    let error = Server::bind(([192, 0, 2, 1], 0).into()).await.expect_err("not ours").to_string();
+    let error = Server::bind(&place(([192, 0, 2, 1], 0).into())).await.expect_err("not ours").to_string();
     assert_eq!(error, "192.0.2.1:0: this machine does not have the address");
 }
 

@@ -7,6 +7,7 @@ use std::time::Duration;
 use convened::api::{
     Access, Api, ApiError, Asking, Gate, Limits, Request, Response, Route, Router, Server, Stopped, health,
 };
+use convened::config;
 use hyper_util::rt::TokioIo;
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -94,6 +95,11 @@ fn router() -> Router<World> {
     Router::new(routes).expect("the table has no mistake")
 }
 
+/// The settings of a server there.
+pub(crate) fn place(address: SocketAddr) -> config::Api {
+    config::Api { listen: vec![address.into()], ..config::Api::default() }
+}
+
 /// A server on a free port.
 pub(crate) struct Service {
     pub(crate) address: SocketAddr,
@@ -110,8 +116,8 @@ impl Service {
     pub(crate) async fn with(change: impl FnOnce(&mut Limits)) -> Self {
         let mut limits = Limits::default();
         change(&mut limits);
-        let server = Server::bind(([127, 0, 0, 1], 0).into()).await.expect("a free port");
-        let address = server.local_addr();
+        let server = Server::bind(&place(([127, 0, 0, 1], 0).into())).await.expect("a free port");
+        let address = server.places()[0].tcp().expect("an address");
         let world = Arc::new(World::default());
         let api = Arc::new(Api::new(Arc::clone(&world), router(), limits));
         let (stop, stopped) = oneshot::channel();

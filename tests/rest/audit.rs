@@ -164,7 +164,7 @@ async fn only_who_may_read_and_control_in_the_account_sees_its_log() {
         let stranger = house.stranger().await;
         stranger.get(path).await.not_found("talk");
         stranger.in_account(ACCOUNT).get(path).await.not_found(ACCOUNT);
-        let nobody = Rest::new(house.daemon.address(), ACCOUNT, None);
+        let nobody = Rest::new(house.address(), ACCOUNT, None);
         nobody.get(path).await.refused(401, "invalid_credentials");
         // Their conference of the same name has a log of its own.
         let theirs = Caller::new("Eve", "2").variable("confvar_account_id", OTHER);

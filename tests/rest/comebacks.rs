@@ -85,7 +85,7 @@ async fn what_is_no_message_is_answered_with_its_request_id_if_it_has_one() {
 async fn raw(house: &House) -> tokio::net::TcpStream {
     let socket = TcpSocket::new_v4().unwrap();
     socket.set_recv_buffer_size(4_096).unwrap();
-    let mut stream = socket.connect(house.daemon.address()).await.unwrap();
+    let mut stream = socket.connect(house.address()).await.unwrap();
     let head = "GET /ws HTTP/1.1\r\nhost: x\r\nconnection: upgrade\r\nupgrade: websocket\r\n\
                 sec-websocket-version: 13\r\nsec-websocket-key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n";
     stream.write_all(head.as_bytes()).await.unwrap();

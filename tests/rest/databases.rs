@@ -126,7 +126,7 @@ async fn a_daemon_starts_without_its_server_and_serves_when_it_comes() {
     server.stop();
     let house = House::beside(vec![switch(1).await], |config| config.database.url = url).await;
     house.followed().await;
-    let nobody = Rest::new(house.daemon.address(), ACCOUNT, None);
+    let nobody = Rest::new(house.address(), ACCOUNT, None);
     nobody.get("/healthz").await.ok();
     assert_eq!(nobody.get("/readyz").await.refused(503, "datastore_unavailable")["datastore"], "unavailable");
     server.start_again();

@@ -22,7 +22,7 @@ type Event = (String, String, Value);
 impl Events {
     async fn ask(house: &House, token: &str, last: Option<&str>) -> http::Response<hyper::body::Incoming> {
         let client = Client::builder(TokioExecutor::new()).build_http::<Body>();
-        let uri = format!("http://{}/v2/accounts/{ACCOUNT}/conferences/talk/events", house.daemon.address());
+        let uri = format!("http://{}/v2/accounts/{ACCOUNT}/conferences/talk/events", house.address());
         let mut request =
             http::Request::get(uri).header("x-auth-token", token).header("accept", "text/event-stream");
         if let Some(last) = last {

@@ -56,7 +56,7 @@ impl House {
     ) -> Self {
         let folder = tempfile::tempdir().expect("a folder");
         let mut config = Config::default();
-        config.api.listen = ([127, 0, 0, 1], 0).into();
+        config.api.listen = vec![convened::config::Listen::Plain(([127, 0, 0, 1], 0).into())];
         config.database.url = format!("sqlite://{}", folder.path().join("convened.db").display());
         for (at, switch) in switches.iter().enumerate() {
             let password = Secret::new("ClueCon");
@@ -68,6 +68,11 @@ impl House {
         change(&mut config);
         let daemon = Daemon::start_by(&config, clock).await.expect("the daemon starts");
         Self { daemon, switches, folder }
+    }
+
+    /// Where its API is.
+    pub(crate) fn address(&self) -> std::net::SocketAddr {
+        self.daemon.address().expect("over TCP")
     }
 
     pub(crate) fn switch(&self) -> &Switch {
@@ -127,7 +132,7 @@ impl House {
     /// A client with a token of its own.
     pub(crate) async fn client(&self, account: Option<&str>, scopes: &[Scope]) -> Rest {
         let token = self.secret(CredentialKind::Token, account, scopes, None).await;
-        Rest::new(self.daemon.address(), account.unwrap_or(ACCOUNT), Some(&token))
+        Rest::new(self.address(), account.unwrap_or(ACCOUNT), Some(&token))
     }
 
     /// A token or a key.

@@ -112,7 +112,7 @@ async fn of_many_at_two_daemons_one_is_done_too() {
     .await;
     other.followed().await;
     let first = one.owner().await;
-    let second = Rest::new(other.daemon.address(), ACCOUNT, first.token.as_deref());
+    let second = Rest::new(other.address(), ACCOUNT, first.token.as_deref());
     one.join("talk", "Ann").await;
     other.told().await;
     for round in 0..10 {
@@ -221,7 +221,7 @@ async fn a_key_is_its_credentials_own() {
         let key = house.secret(CredentialKind::ApiKey, Some(ACCOUNT), &ALL, None).await;
         let mut replays = Vec::new();
         for _ in 0..2 {
-            let nobody = Rest::new(house.daemon.address(), ACCOUNT, None);
+            let nobody = Rest::new(house.address(), ACCOUNT, None);
             let issued = nobody.put("/v2/api_auth", json!({ "api_key": key })).await;
             issued.created();
             let token = text(&issued.json()["auth_token"]);

@@ -19,7 +19,7 @@ async fn asked(rest: &Rest, origin: &str, path: &str) -> Answer {
 /// What a browser asks before a `PUT` with a token, as raw lines: no body comes back, so that it is no usual answer.
 async fn preflight(house: &House, origin: &str, path: &str) -> String {
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
-    let mut stream = tokio::net::TcpStream::connect(house.daemon.address()).await.unwrap();
+    let mut stream = tokio::net::TcpStream::connect(house.address()).await.unwrap();
     let head = format!(
         "OPTIONS {path} HTTP/1.1\r\nHost: x\r\nOrigin: {origin}\r\nAccess-Control-Request-Method: PUT\r\n\
          Access-Control-Request-Headers: x-auth-token\r\nConnection: close\r\n\r\n"

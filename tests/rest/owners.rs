@@ -15,7 +15,7 @@ const SURELY: Duration = Duration::from_secs(3);
 
 async fn subscribed(house: &House, account: &str, data: Value) -> Line {
     let token = house.secret(convened::auth::CredentialKind::Token, Some(account), &ALL, None).await;
-    let mut line = Line::websocket(house.daemon.address()).await;
+    let mut line = Line::websocket(house.address()).await;
     line.say(json!({ "action": "subscribe", "auth_token": token, "data": data })).await;
     assert_eq!(line.hear().await["status"], "success");
     line

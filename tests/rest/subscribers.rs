@@ -151,7 +151,7 @@ async fn day(seed: u64, switches: usize) -> (usize, usize) {
     let owners = Arc::new(Mutex::new(BTreeMap::new()));
     let registry = house.daemon.context().registry.clone();
     let ready = Arc::new(Barrier::new(all.len() + some.len() + 1));
-    let stage = Stage { address: house.daemon.address(), registry, step, owners: owners.clone(), ready };
+    let stage = Stage { address: house.address(), registry, step, owners: owners.clone(), ready };
     let (told, everything) = watch::channel(None);
     let some: Vec<_> =
         some.into_iter().map(|one| tokio::spawn(one.hear_some(stage.clone(), everything.clone()))).collect();

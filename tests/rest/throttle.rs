@@ -38,11 +38,11 @@ impl Stage {
     }
 
     fn with_token(&self, token: &str) -> Rest {
-        Rest::new(self.house.daemon.address(), ACCOUNT, Some(token))
+        Rest::new(self.house.address(), ACCOUNT, Some(token))
     }
 
     fn without_token(&self) -> Rest {
-        Rest::new(self.house.daemon.address(), ACCOUNT, None)
+        Rest::new(self.house.address(), ACCOUNT, None)
     }
 
     async fn token(&self) -> Rest {

@@ -118,7 +118,7 @@ async fn a_superuser_works_in_every_account_and_sees_the_nodes() {
 #[tokio::test]
 async fn without_a_token_only_the_open_paths_answer() {
     let house = House::start().await;
-    let nobody = Rest::new(house.daemon.address(), ACCOUNT, None);
+    let nobody = Rest::new(house.address(), ACCOUNT, None);
     assert_eq!(nobody.get("/healthz").await.ok(), json!({ "alive": true }));
     assert_eq!(nobody.get("/readyz").await.ok()["ready"], true);
     assert_eq!(nobody.get("/v2/schemas/conferences").await.ok()["title"], "Conference");
@@ -133,18 +133,18 @@ async fn without_a_token_only_the_open_paths_answer() {
 async fn a_key_is_exchanged_for_a_token_of_its_account_and_scopes() {
     let house = House::start().await;
     let key = house.secret(CredentialKind::ApiKey, Some(ACCOUNT), &[Scope::Read], None).await;
-    let nobody = Rest::new(house.daemon.address(), ACCOUNT, None);
+    let nobody = Rest::new(house.address(), ACCOUNT, None);
     let answer = nobody.put("/v2/api_auth", json!({ "api_key": key })).await;
     assert_eq!(answer.created()["account_id"], ACCOUNT);
     assert_eq!(keys(&answer.json()), ["data", "status", "request_id", "auth_token"]);
     let token = text(&answer.json()["auth_token"]);
     assert_ne!(token, key);
-    let client = Rest::new(house.daemon.address(), ACCOUNT, Some(&token));
+    let client = Rest::new(house.address(), ACCOUNT, Some(&token));
     assert_eq!(client.get("conferences").await.ok(), json!([]));
     client.put("conferences", json!({})).await.refused(403, "forbidden");
     client.in_account(OTHER).get("conferences").await.not_found(OTHER);
     // Neither is one the other.
-    Rest::new(house.daemon.address(), ACCOUNT, Some(&key))
+    Rest::new(house.address(), ACCOUNT, Some(&key))
         .get("conferences")
         .await
         .refused(401, "invalid_credentials");
@@ -157,7 +157,7 @@ async fn a_key_is_exchanged_for_a_token_of_its_account_and_scopes() {
     nobody.put("/v2/api_auth", json!({})).await.refused(400, "invalid_request");
     nobody.ask(Method::PUT, "/v2/api_auth").send().await.refused(400, "invalid_request");
     // A client that still has an old token gets a new one all the same.
-    let stale = Rest::new(house.daemon.address(), ACCOUNT, Some(&"0".repeat(64)));
+    let stale = Rest::new(house.address(), ACCOUNT, Some(&"0".repeat(64)));
     let renewed = stale.put("/v2/api_auth", json!({ "api_key": key })).await;
     renewed.created();
     assert_ne!(renewed.json()["auth_token"], json!(stale.token));
@@ -167,7 +167,7 @@ async fn a_key_is_exchanged_for_a_token_of_its_account_and_scopes() {
 async fn an_expired_token_is_no_token() {
     let house = House::start().await;
     let token = house.secret(CredentialKind::Token, Some(ACCOUNT), &ALL, Some(1)).await;
-    let client = Rest::new(house.daemon.address(), ACCOUNT, Some(&token));
+    let client = Rest::new(house.address(), ACCOUNT, Some(&token));
     let expired = client.until("conferences", |answer| answer.status == 401).await;
     expired.refused(401, "invalid_credentials");
 }

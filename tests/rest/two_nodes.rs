@@ -44,7 +44,7 @@ impl Talk {
     }
 
     async fn websocket(&self, data: Value) -> Line {
-        let mut line = Line::websocket(self.house.daemon.address()).await;
+        let mut line = Line::websocket(self.house.address()).await;
         line.say(json!({ "action": "subscribe", "auth_token": self.token, "data": data })).await;
         assert_eq!(line.hear().await["status"], "success");
         line
@@ -52,7 +52,7 @@ impl Talk {
 
     async fn stream(&self, last: Option<&str>) -> Line {
         let path = format!("/v2/accounts/{ACCOUNT}/conferences/talk/events");
-        Line::sse(self.house.daemon.address(), &self.token, &path, last).await.expect("there is one")
+        Line::sse(self.house.address(), &self.token, &path, last).await.expect("there is one")
     }
 
     /// The number of the last change on that node.

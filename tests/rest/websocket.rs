@@ -21,7 +21,7 @@ impl Socket {
     }
 
     async fn at(house: &House, path: &str, token: Option<&str>) -> Self {
-        let address = house.daemon.address();
+        let address = house.address();
         let mut request = format!("ws://{address}{path}").into_client_request().unwrap();
         if let Some(token) = token {
             request.headers_mut().insert("x-auth-token", token.parse().unwrap());
@@ -324,7 +324,7 @@ async fn what_is_wrong_is_told_and_what_is_too_much_ends_it() {
         assert!(reply["data"]["errors"][0].as_str().unwrap().contains(why), "{reply}");
     }
     // One at a time with this token.
-    let address = house.daemon.address();
+    let address = house.address();
     let mut request = format!("ws://{address}/ws").into_client_request().unwrap();
     request.headers_mut().insert("x-auth-token", token.parse().unwrap());
     let stream = TcpStream::connect(address).await.unwrap();

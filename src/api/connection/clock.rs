@@ -8,10 +8,10 @@ use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::net::TcpStream;
 use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::{Instant, sleep_until};
 
+use super::super::server::Stream;
 use super::super::traffic::Counted;
 use super::Limits;
 
@@ -149,19 +149,14 @@ impl Drop for Errand {
 
 /// The socket; tells the clock when it hears something, and keeps its place among the connections.
 pub(super) struct Watched {
-    stream: TcpStream,
+    stream: Stream,
     clock: Arc<Clock>,
     _place: OwnedSemaphorePermit,
     _open: Counted,
 }
 
 impl Watched {
-    pub(super) fn new(
-        stream: TcpStream,
-        place: OwnedSemaphorePermit,
-        open: Counted,
-        clock: Arc<Clock>,
-    ) -> Self {
+    pub(super) fn new(stream: Stream, place: OwnedSemaphorePermit, open: Counted, clock: Arc<Clock>) -> Self {
         Self { stream, clock, _place: place, _open: open }
     }
 }

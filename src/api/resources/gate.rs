@@ -1,10 +1,9 @@
 //! Who may pass: tokens to callers.
 
-use std::net::IpAddr;
-
 use super::{Context, not_let_in};
 use crate::api::{Access, ApiError, Asking, Gate};
 use crate::auth::{self, AccountId, Principal, Scope};
+use crate::peer::Client;
 use crate::secret::Secret;
 
 /// Who asks.
@@ -36,7 +35,7 @@ impl Context {
     pub(in crate::api::resources) async fn let_in(
         &self,
         token: &Secret,
-        client: IpAddr,
+        client: Client,
     ) -> Result<Principal, ApiError> {
         let admitted = self.guard.authenticate(token.expose(), client).await;
         admitted.map_err(|error| not_let_in(error, client))

@@ -8,7 +8,7 @@ use proptest::prelude::*;
 use super::*;
 
 fn source(number: u8) -> Source {
-    Source::from(IpAddr::from([192, 0, 2, number]))
+    Source::from(Client::from(IpAddr::from([192, 0, 2, number])))
 }
 
 fn hash(number: u8) -> Hash {
@@ -222,7 +222,7 @@ fn of_what_was_good_the_one_used_longest_ago_goes() {
 #[test]
 fn a_flood_of_addresses_takes_no_more_room_than_there_is() {
     let (throttle, start) = (Throttle::default(), Instant::now());
-    let address = |number: u32| Source::from(IpAddr::from(number.to_be_bytes()));
+    let address = |number: u32| Source::from(Client::from(IpAddr::from(number.to_be_bytes())));
     for number in 0..100_000 {
         throttle.failed(address(number), start);
     }
@@ -240,7 +240,7 @@ fn a_flood_of_addresses_takes_no_more_room_than_there_is() {
 
 #[test]
 fn a_source_is_an_address_or_the_network_of_one_customer() {
-    let source = |text: &str| Source::from(text.parse::<IpAddr>().expect("an address"));
+    let source = |text: &str| Source::from(Client::Ip(text.parse::<IpAddr>().expect("an address")));
     assert_ne!(source("192.0.2.1"), source("192.0.2.2"));
     assert_eq!(source("192.0.2.1"), source("::ffff:192.0.2.1"));
     assert_eq!(source("2001:db8:0:1::1"), source("2001:db8:0:1:ffff:ffff:ffff:ffff"));

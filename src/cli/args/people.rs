@@ -63,9 +63,12 @@ pub enum PeopleCommand {
 /// Which daemon, and in whose name.
 #[derive(Clone, Debug, PartialEq, Eq, clap::Args)]
 pub struct Remote {
-    /// Where the API is
+    /// Where the API is: http://HOST:PORT, https://HOST:PORT or unix:/PATH
     #[arg(long, value_name = "URL", env = "CONVENED_URL", default_value = "http://127.0.0.1:8000")]
     pub url: Address,
+    /// The certificates that an https: address is believed by, in PEM; else those of the system
+    #[arg(long, value_name = "FILE", env = "CONVENED_CA_FILE")]
+    pub ca_file: Option<PathBuf>,
     /// A file with the token, and nothing else
     #[arg(long, value_name = "FILE", env = "CONVENED_TOKEN_FILE")]
     pub token_file: Option<PathBuf>,

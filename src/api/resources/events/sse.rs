@@ -5,7 +5,6 @@
 //! what is silent.
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
-use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -21,6 +20,7 @@ use crate::api::resources::{Caller, Context};
 use crate::api::{Access, ApiError, Request, Response, Route};
 use crate::config::Way;
 use crate::hub::{Binding, word};
+use crate::peer::Client;
 use crate::secret::Secret;
 
 const EVENTS: &str = "/v2/accounts/{A}/conferences/{C}/events";
@@ -44,7 +44,7 @@ struct Sending {
     silence: Duration,
     /// The token, and when it is looked at again.
     token: Option<Secret>,
-    client: IpAddr,
+    client: Client,
     check_at: Instant,
     _place: Place,
     _open: Counted,

@@ -34,6 +34,7 @@ use crate::api::{Access, ApiError, Request, Response, Route};
 use crate::auth::{self, AccountId, Principal, Scope};
 use crate::config::Way;
 use crate::hub::Binding;
+use crate::peer::Client;
 use crate::secret::Secret;
 
 /// Longer messages of clients end the connection.
@@ -114,7 +115,7 @@ const MOST_TOKENS: usize = 16;
 /// Who is connected, and what he has subscribed to.
 struct Session {
     context: Arc<Context>,
-    client: std::net::IpAddr,
+    client: Client,
     /// The tokens that were said here, the one that counts for what is asked next at the end.
     known: Vec<Known>,
     subscriptions: Vec<(AccountId, Subscription)>,
