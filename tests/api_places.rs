@@ -239,7 +239,9 @@ async fn a_new_certificate_is_taken_over_and_a_broken_one_is_not() {
     let second = issue(&place.site, &place.authority);
     assert_ne!(before, second);
     place.daemon.signal("HUP").await;
-    place.daemon.err.until(|line| line.contains("the new certificate of the API is in use")).await;
+    place.daemon.err.until(|line| line.contains("the configuration is taken over")).await;
+    let told = place.daemon.err.so_far();
+    assert!(told.iter().any(|line| line.contains("the new certificate of the API is in use")), "{told:#?}");
     assert_eq!(shown(&place.secure().await), second);
     assert_eq!(place.list(&mut old).await.status, 200, "who was there stays");
 
