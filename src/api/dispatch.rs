@@ -13,7 +13,7 @@ use serde_json::Map;
 use tokio::task::JoinError;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
-use tracing::{Instrument, Span, debug, debug_span, error, field, info, warn};
+use tracing::{Instrument, Span, debug, error, error_span, field, info, warn};
 
 use super::connection::Errand;
 use super::cors::Cors;
@@ -103,9 +103,10 @@ impl<C: Gate> Api<C> {
     ) -> http::Response<Outgoing> {
         let started = Instant::now();
         let id = request_id(request.headers());
-        let span = debug_span!(
+        // Of the highest level: whatever is logged, it is told of which request.
+        let span = error_span!(
             "request",
-            id,
+            request_id = id,
             method = %request.method(),
             path = request.uri().path(),
             status = field::Empty,
@@ -125,7 +126,7 @@ impl<C: Gate> Api<C> {
         };
         let mut answer = match tasks.tracker.spawn(work.instrument(span.clone())).await {
             Ok(answer) => answer,
-            Err(broken) => Answer::refusal(&panicked(broken), &id),
+            Err(broken) => span.in_scope(|| Answer::refusal(&panicked(broken), &id)),
         };
         if let Some(unread) = answer.unread {
             let drain = body::drain(unread, self.limits.clone());
@@ -163,7 +164,7 @@ impl<C: Gate> Api<C> {
         let response = match result {
             Ok(response) => response.render(id, token.as_ref()),
             Err(refusal) => {
-                log_refusal(&refusal, id);
+                log_refusal(&refusal);
                 refusal.render(id).map(Outgoing::Whole)
             }
         };
@@ -272,28 +273,27 @@ impl<C: Gate> Api<C> {
 
 impl Answer {
     fn refusal(refusal: &ApiError, id: &str) -> Self {
-        log_refusal(refusal, id);
+        log_refusal(refusal);
         Self { response: refusal.render(id).map(Outgoing::Whole), unread: None }
     }
 }
 
-/// The one place where a refusal is logged. The id stands in the line itself: at the level `info`
-/// there is no span around it.
-fn log_refusal(refusal: &ApiError, id: &str) {
+/// The one place where a refusal is logged, within the span of its request.
+fn log_refusal(refusal: &ApiError) {
     let status = refusal.status().as_u16();
     let (public, private) = (refusal.message(), refusal.private().unwrap_or("refused"));
     match refusal.status() {
-        StatusCode::INTERNAL_SERVER_ERROR => error!(request_id = id, status, refusal = public, "{private}"),
+        StatusCode::INTERNAL_SERVER_ERROR => error!(status, refusal = public, "{private}"),
         // Something else than the program and the client is at fault, and there is more to say of it.
         _ if status > 500 && refusal.private().is_some() => {
-            warn!(request_id = id, status, refusal = public, "{private}");
+            warn!(status, refusal = public, "{private}");
         }
         // A wrong credential; the throttle keeps these from filling the log.
         StatusCode::UNAUTHORIZED if refusal.private().is_some() => {
-            info!(request_id = id, status, refusal = public, "{private}");
+            info!(status, refusal = public, "{private}");
         }
         // Any client can cause these as often as it likes.
-        _ => debug!(request_id = id, status, refusal = public, "{private}"),
+        _ => debug!(status, refusal = public, "{private}"),
     }
 }
 

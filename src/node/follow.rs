@@ -84,7 +84,7 @@ impl<P: Publish> Follower<P> {
             let lost = match self.meanwhile(subscribe(&shared)).await {
                 Ok(connection) => {
                     let number = shared.connections.load(Ordering::Relaxed) + 1;
-                    let session = tracing::info_span!("session", node = &*shared.name, number);
+                    let session = tracing::error_span!("session", node = &*shared.name, number);
                     self.session(connection, &mut backoff).instrument(session).await
                 }
                 Err(lost) => lost,

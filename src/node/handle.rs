@@ -217,7 +217,8 @@ impl Node {
         let node = Self { shared: shared.clone(), registry: registry.clone() };
         let writer = Writer::new(registry, name, publish).with_graces(shared.settings.graces());
         let mut tasks = JoinSet::new();
-        let span = |task| tracing::info_span!("node", node = &*node.shared.name, task);
+        // Of the highest level, as all spans here: whatever is logged, it is told of which node.
+        let span = |task| tracing::error_span!("node", node = &*node.shared.name, task);
         let follower = Follower::new(shared.clone(), writer, comparing, missed, pulse);
         tasks.spawn(follow(follower, shared.clone()).instrument(span("events")));
         let commands = stop.clone().run_until_cancelled_owned(keep_commands(shared, pipeline)).map_ended();

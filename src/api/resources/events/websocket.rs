@@ -69,7 +69,7 @@ async fn open(context: Arc<Context>, _: Caller, mut request: Request) -> Result<
         session.authenticate(token).await?;
     }
     let upgrade = request.take_upgrade().ok_or_else(no_websocket)?;
-    let span = tracing::info_span!("websocket", client = %request.client(), request_id = request.id());
+    let span = tracing::error_span!("websocket", client = %request.client(), request_id = request.id());
     events.tasks.spawn(session.run(upgrade).instrument(span));
     Ok(Response::switching_protocols()
         .header(UPGRADE, HeaderValue::from_static("websocket"))
