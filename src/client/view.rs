@@ -135,8 +135,10 @@ pub enum Message {
 pub struct Snapshot {
     /// The id of the conference.
     pub conference_id: String,
-    /// Which run of it; none: it does not run.
+    /// Which run of it; none: it does not run, as far as is known.
     pub instance_id: Option<String>,
+    /// Of one without a run: whether it is known that it does not run.
+    pub complete: Option<bool>,
     /// All its runs; others have ended.
     pub instances: Vec<String>,
     /// The last change that is in it.

@@ -24,6 +24,15 @@ use crate::model::{ListedConference, Moment};
 use crate::pulse::Pulse;
 use crate::registry::{Aged, NodeCondition, Odd, Publish, Reconciled, Scope, Writer};
 
+/// What was asked for beside the events.
+#[derive(Debug)]
+pub(super) enum Answered {
+    /// A list.
+    List(Compare),
+    /// Whose a conference is by the channel of its first member; `None`: that has no tag.
+    Tag { instance: Arc<str>, call_id: Arc<str>, account: Option<Box<str>> },
+}
+
 /// A list to be compared with what is known.
 #[derive(Debug)]
 pub(super) struct Compare {
@@ -42,7 +51,7 @@ pub(super) struct Compare {
 pub(super) struct Follower<P> {
     shared: Arc<Shared>,
     writer: Writer<P>,
-    compare: mpsc::Receiver<Compare>,
+    answered: mpsc::Receiver<Answered>,
     /// Fences that were sent and have not been seen.
     missed: mpsc::Receiver<Heard>,
     translator: Translator,
@@ -58,7 +67,7 @@ impl<P: Publish> Follower<P> {
     pub(super) fn new(
         shared: Arc<Shared>,
         writer: Writer<P>,
-        compare: mpsc::Receiver<Compare>,
+        answered: mpsc::Receiver<Answered>,
         missed: mpsc::Receiver<Heard>,
         pulse: Pulse,
     ) -> Self {
@@ -73,7 +82,7 @@ impl<P: Publish> Follower<P> {
         ]);
         let (core_known, heard_at) = (false, None);
         let translator = Translator::with_variables(&shared.settings.variable_prefixes);
-        Self { shared, writer, compare, missed, translator, others, core_known, heard_at, pulse }
+        Self { shared, writer, answered, missed, translator, others, core_known, heard_at, pulse }
     }
 
     /// Follows the node for ever.
@@ -205,7 +214,7 @@ impl<P: Publish> Follower<P> {
             let aging = self.ages_at(now);
             tokio::select! {
                 biased;
-                Some(compare) = self.compare.recv() => self.compare(compare),
+                Some(answered) = self.answered.recv() => self.answered(answered),
                 read = connection.fill() => {
                     if let Err(lost) = read {
                         return lost;
@@ -331,6 +340,15 @@ impl<P: Publish> Follower<P> {
             self.shared.fences.seen(&id.text(), self.writer.mark(sequence, now));
         }
         Ok(())
+    }
+
+    fn answered(&mut self, answered: Answered) {
+        match answered {
+            Answered::List(compare) => self.compare(compare),
+            Answered::Tag { instance, call_id, account } => {
+                self.writer.tagged(&instance, &call_id, account.as_deref());
+            }
+        }
     }
 
     fn compare(&mut self, compare: Compare) {

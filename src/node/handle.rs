@@ -14,7 +14,7 @@ use super::backoff::Backoff;
 use super::commands::{CommandError, Commands, Doubt, Reply};
 use super::fences::{Fence, Fences, Heard, SUBCLASS};
 use super::figures::{Counts, Figures};
-use super::follow::{Compare, Follower};
+use super::follow::{Answered, Follower};
 use super::inquiry::ListError;
 use super::jobs::{Job, Jobs};
 use super::keep::keep_commands;
@@ -76,8 +76,8 @@ pub(super) struct Shared {
     pub(super) fencing: Arc<Together<(), Result<Mark, CommandError>>>,
     pub(super) jobs: Arc<Jobs>,
     pub(super) look: Look,
-    /// Lists for the follower to compare with.
-    pub(super) compare: mpsc::Sender<Compare>,
+    /// Answers for the follower, which alone writes.
+    pub(super) answers: mpsc::Sender<Answered>,
     /// The number of the event connection; 0 while there is none.
     pub(super) connection: AtomicU64,
     pub(super) connections: AtomicU64,
@@ -191,7 +191,7 @@ impl Node {
     ) -> Running {
         let name: Arc<str> = settings.node.name.as_str().into();
         let (commands, pipeline) = Commands::new();
-        let (compare, comparing) = mpsc::channel(16);
+        let (answers, answered) = mpsc::channel(16);
         let (fences, missed) = Fences::new(outside.seed());
         let shared = Arc::new(Shared {
             name: name.clone(),
@@ -202,7 +202,7 @@ impl Node {
             jobs: Arc::default(),
             outside,
             look: Look::default(),
-            compare,
+            answers,
             connection: AtomicU64::new(0),
             connections: AtomicU64::new(0),
             figures: Figures::default(),
@@ -219,7 +219,7 @@ impl Node {
         let mut tasks = JoinSet::new();
         // Of the highest level, as all spans here: whatever is logged, it is told of which node.
         let span = |task| tracing::error_span!("node", node = &*node.shared.name, task);
-        let follower = Follower::new(shared.clone(), writer, comparing, missed, pulse);
+        let follower = Follower::new(shared.clone(), writer, answered, missed, pulse);
         tasks.spawn(follow(follower, shared.clone()).instrument(span("events")));
         let commands = stop.clone().run_until_cancelled_owned(keep_commands(shared, pipeline)).map_ended();
         tasks.spawn(commands.instrument(span("commands")));

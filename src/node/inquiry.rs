@@ -6,6 +6,8 @@
 //!   └ what is touched by an event from here on is not judged by the list
 //! ```
 //!
+//! What only lists have told of is asked for its tag; only then is everything known.
+//!
 //! Owns: which list is asked for, and which answer is believed. When is the business of [`super::lister`].
 
 use std::collections::BTreeSet;
@@ -13,18 +15,21 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use bytes::Bytes;
+use futures_util::{StreamExt, stream};
 use tokio::sync::oneshot;
 
-use super::address::{Unaddressable, listable_word};
+use super::address::{Unaddressable, call_word, listable_word};
 use super::commands::{CommandError, Doubt, Reply};
 use super::figures::Unreadable;
-use super::follow::Compare;
+use super::follow::{Answered, Compare};
 use super::handle::Node;
 use super::listing::{ListingError, parse_listing};
 use super::summary::names_in;
-use crate::model::ListedConference;
-use crate::registry::{Mark, Reconciled};
+use crate::model::{AccountTag, ListedConference};
+use crate::registry::{Conference, Mark, Reconciled};
 
+/// So many channels are asked at once whose conference it is that they are in.
+const MOST_QUESTIONS: usize = 32;
 /// Lists longer than this are read beside the event loop.
 const LONG: usize = 256 << 10;
 
@@ -103,7 +108,7 @@ async fn compare(
     let (compared, result) = oneshot::channel();
     let compare =
         Compare { conference: conference.map(Into::into), listed, mark, connection, completes, compared };
-    node.shared.compare.send(compare).await.map_err(|_| ListError::Superseded)?;
+    node.shared.answers.send(Answered::List(compare)).await.map_err(|_| ListError::Superseded)?;
     result.await.map_err(|_| ListError::Superseded)
 }
 
@@ -135,7 +140,9 @@ async fn list_of(node: &Node, name: &str) -> Result<Reconciled, ListError> {
         Reply::TooLarge { length, limit } => return Err(ListError::TooLarge { length, limit }),
         Reply::Replied(headers) => return Err(ListError::Refused(headers.reply_text().into_owned())),
     };
-    compare(node, Some(name), (taken.mark, taken.connection), listed, false).await
+    let result = compare(node, Some(name), (taken.mark, taken.connection), listed, false).await?;
+    ask_whose(node, Some(name)).await;
+    Ok(result)
 }
 
 /// That a conference does not run is believed only if the answer names it (conference_api.c): anything else
@@ -165,8 +172,11 @@ pub(super) async fn list_everything(node: &Node) -> Result<Reconciled, ListError
             list_one_by_one(node, (taken.mark, taken.connection)).await
         }
         Reply::Printed(printed) => {
-            let listed = parse(node, printed).await?;
-            compare(node, None, (taken.mark, taken.connection), listed, true).await
+            let (listed, at) = (parse(node, printed).await?, (taken.mark, taken.connection));
+            let result = compare(node, None, at, listed, false).await?;
+            ask_whose(node, None).await;
+            complete(node, at).await?;
+            Ok(result)
         }
         Reply::TooLarge { length, limit } => {
             let name = &**node.name();
@@ -205,9 +215,49 @@ async fn list_one_by_one(node: &Node, at: (Mark, u64)) -> Result<Reconciled, Lis
             all.repaired += ended.repaired;
         }
     }
-    // An empty list of no conference changes nothing; it says that everything is known now.
-    compare(node, Some(""), at, Vec::new(), true).await?;
+    complete(node, at).await?;
     Ok(all)
+}
+
+/// Everything is known now: an empty list of no conference, which changes nothing else.
+async fn complete(node: &Node, at: (Mark, u64)) -> Result<(), ListError> {
+    compare(node, Some(""), at, Vec::new(), true).await.map(drop)
+}
+
+/// Asks whose the conferences are, or the one of that name, of which lists have told and no event has yet: no list
+/// holds the tag of a channel. Until an event tells otherwise only a superuser sees what is nobody's.
+async fn ask_whose(node: &Node, name: Option<&str>) {
+    let known = match name {
+        Some(name) => node.registry.conference(name).to_vec(),
+        None => node.registry.conferences_tagged(&AccountTag::Unknown),
+    };
+    let unknown =
+        known.into_iter().filter(|it| it.node == *node.name() && it.account_tag() == AccountTag::Unknown);
+    stream::iter(unknown).for_each_concurrent(MOST_QUESTIONS, |it| ask_tag(node, it)).await;
+}
+
+async fn ask_tag(node: &Node, conference: Arc<Conference>) {
+    let participants = conference.participants();
+    let Some(first) = participants.first() else { return };
+    let Ok(word) = call_word(&first.call_id) else { return };
+    // What an event of that channel would say (mod_commands.c, `eval_function`); its id shows that there is one.
+    let Ok(reply) = node.api(&format!("eval uuid:{word} ${{Unique-ID}} ${{PD-account_id}}")).await else {
+        return;
+    };
+    let text = reply.text();
+    let Some(account) = text.strip_prefix(word).and_then(|rest| rest.strip_prefix(' ')) else {
+        tracing::debug!(
+            node = &**node.name(),
+            conference = &*conference.name,
+            "whose it is was not told: {text}"
+        );
+        return;
+    };
+    let account = Some(account.trim_end_matches('\n')).filter(|account| !account.is_empty());
+    let (instance, call_id) = (conference.instance.clone(), first.call_id.clone());
+    let answer = Answered::Tag { instance, call_id: (*call_id).into(), account: account.map(Into::into) };
+    // The node is being taken away, then.
+    let _ = node.shared.answers.send(answer).await;
 }
 
 /// What runs, by name, and the moment before it was asked for.

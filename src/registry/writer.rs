@@ -319,6 +319,16 @@ impl<P: Publish> Writer<P> {
         }
     }
 
+    /// The channel of a conference's first member has been asked for its tag. What an event has told goes before.
+    pub fn tagged(&mut self, instance: &str, call_id: &str, account: Option<&str>) {
+        let Some(room) = self.rooms.get_mut(instance) else { return };
+        if room.account != AccountTag::Unknown || !room.is_first(call_id) {
+            return;
+        }
+        room.account = account.map_or(AccountTag::Untagged, |account| AccountTag::Tagged(account.into()));
+        self.registry.retag(&room.conference, room.account.clone());
+    }
+
     /// What is known and not in the list, and has not been heard of since it was asked for.
     fn missing(&self, scope: Scope<'_>, listed: &[ListedConference], mark: Mark) -> Vec<Arc<str>> {
         let in_list: Set<&str> = listed.iter().map(|conference| &*conference.instance).collect();

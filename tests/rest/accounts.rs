@@ -138,8 +138,38 @@ async fn without_a_default_account_an_untagged_conference_is_for_superusers() {
 }
 
 #[tokio::test]
+async fn what_was_there_before_the_daemon_is_its_accounts_though_nothing_happens_in_it() {
+    let switch = crate::house::switch(1).await;
+    let tagged = |name| Caller::new(name, "1").variable("presence_data_cols", "account_id");
+    for (room, caller) in [
+        ("channel", tagged("Ann").variable("account_id", ACCOUNT)),
+        // His own tag tells of the conference only if he came first.
+        ("channel", tagged("Eve").variable("account_id", OTHER)),
+        ("another", tagged("Eve").variable("account_id", OTHER)),
+        ("conference", Caller::new("Ben", "2").variable("confvar_account_id", ACCOUNT)),
+        ("nobodys", Caller::new("Cy", "3")),
+    ] {
+        switch.join(room, caller).expect("let in");
+    }
+    switch.until(|rooms| rooms.iter().all(|room| room.members.iter().any(|member| member.floor))).await;
+    let house =
+        House::beside(vec![switch], |config| config.conference.default_account = Some(ACCOUNT.into())).await;
+    house.followed().await;
+    let owner = house.owner().await;
+    assert_eq!(column(&owner.get("conferences").await.ok(), "id"), ["channel", "conference", "nobodys"]);
+    assert_eq!(column(&house.stranger().await.get("conferences").await.ok(), "id"), ["another"]);
+    assert_hidden(&house, &house.stranger().await, "channel").await;
+    // It is asked once, for each of which the list does not tell.
+    let asked = house.switch().commands();
+    let asked = asked.iter().filter(|seen| seen.text.starts_with("api eval ")).count();
+    assert_eq!(asked, 3);
+}
+
+#[tokio::test]
 async fn as_long_as_nothing_has_told_the_account_only_superusers_see_the_conference() {
     let switch = crate::house::switch(1).await;
+    // Neither its list tells, nor may be asked (`esl-allowed-api`).
+    switch.answer_instead("eval uuid", "-ERR command not found");
     let ann = switch.join("talk", Caller::new("Ann", "1")).expect("let in");
     // Nothing happens by itself after that.
     switch.until(|rooms| rooms[0].members[0].floor).await;

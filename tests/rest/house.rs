@@ -172,7 +172,7 @@ impl House {
     /// The commands that a switch got and that change something.
     pub(crate) fn orders(&self, switch: usize) -> Vec<String> {
         let seen = self.switches[switch].commands().into_iter().map(|seen| seen.text.trim_end().to_owned());
-        let quiet = ["auth ", "event ", "sendevent ", "api version", "exit"];
+        let quiet = ["auth ", "event ", "sendevent ", "api version", "api eval ", "exit"];
         let looks = |text: &str| text.contains("json_list") || text.ends_with(" play_status");
         seen.filter(|text| !quiet.iter().any(|start| text.starts_with(start)) && !looks(text)).collect()
     }

@@ -159,7 +159,7 @@ async fn a_snapshot_comes_first_and_what_follows_fits_it() {
     let empty = socket.hear().await;
     assert_eq!(
         empty["data"],
-        json!({ "conference_id": "none", "instance_id": null, "seq": 0, "participants": [] })
+        json!({ "conference_id": "none", "instance_id": null, "seq": 0, "participants": [], "complete": true })
     );
     house.owner().await.act("conferences/talk/participants/1", "mute").await.ok();
     let mut before = data["seq"].clone();

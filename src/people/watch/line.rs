@@ -12,7 +12,10 @@ pub(super) fn clock(unix_ms: u64) -> String {
 /// How a conference is.
 pub(super) fn of_snapshot(snapshot: &Snapshot) -> String {
     if snapshot.instance_id.is_none() {
-        return "does not run".to_owned();
+        return match snapshot.complete {
+            Some(false) => "is not known to run: not every node is listed".to_owned(),
+            _ => "does not run".to_owned(),
+        };
     }
     let locked = if snapshot.is_locked { ", locked" } else { "" };
     let people = &snapshot.participants;

@@ -103,6 +103,33 @@ impl World {
             _ => [draft.lines.as_str(), "\n"].concat().into_bytes(),
         }
     }
+
+    /// `eval uuid:CALL TEXT`: the headers of the call in the text, and nothing for those of no call
+    /// (mod_commands.c, `eval_function`).
+    pub(crate) fn eval(&mut self, arguments: &str) -> Vec<u8> {
+        let uuid = arguments.strip_prefix("uuid:").and_then(|rest| rest.split_once(' '));
+        let (uuid, text) = uuid.unwrap_or(("", arguments));
+        let mut draft = self.draft("CHANNEL_DATA", ("mod_commands.c", "eval_function", 1696));
+        if self.has_call(uuid) {
+            self.channel_data(&mut draft, uuid);
+            return expanded(text, |name| draft.lines.get(name).unwrap_or_default());
+        }
+        expanded(text, |_| Vec::new())
+    }
+}
+
+/// Puts values in the places of `${NAME}`; what is not closed stays (switch_event.c, `switch_event_expand_headers`).
+fn expanded(text: &str, value: impl Fn(&str) -> Vec<u8>) -> Vec<u8> {
+    let mut out = Vec::new();
+    let mut rest = text;
+    while let Some((before, behind)) = rest.split_once("${") {
+        let Some((name, after)) = behind.split_once('}') else { break };
+        out.extend_from_slice(before.as_bytes());
+        out.extend(value(name));
+        rest = after;
+    }
+    out.extend_from_slice(rest.as_bytes());
+    out
 }
 
 fn bracketed(lines: &Lines) -> Vec<u8> {

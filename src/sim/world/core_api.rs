@@ -75,6 +75,7 @@ impl World {
                 }
                 None => say!(out, "-USAGE: <var>=<value> [=<value2>]\n"),
             },
+            "eval" => return self.eval(arguments),
             "hash" => self.hash(arguments, &mut out),
             "show" => self.show(&words, &mut out),
             "originate" => say!(out, "-ERR {}\n", super::originate::nowhere(arguments)),

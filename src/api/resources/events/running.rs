@@ -60,7 +60,8 @@ pub(super) fn snapshot(context: &Context, conference: &Arc<Conference>, instance
     }
 }
 
-/// A conference that does not run.
-pub(super) fn nothing(conference: &str) -> Value {
-    json!({ "conference_id": conference, "instance_id": null, "seq": 0, "participants": [] })
+/// A conference of which none is known to run; whether it runs, is known if all nodes are.
+pub(super) fn nothing(context: &Context, conference: &str) -> Value {
+    let complete = context.registry.is_complete();
+    json!({ "conference_id": conference, "instance_id": null, "seq": 0, "participants": [], "complete": complete })
 }

@@ -99,7 +99,8 @@ impl Subscription {
                 self.show(context, &running, &mut pieces);
                 let has_ended = |conference: &&str| running.iter().all(|it| *it.name != **conference);
                 lost.retain(has_ended);
-                pieces.extend(lost.into_iter().map(|conference| Piece::Snapshot(nothing(conference))));
+                pieces
+                    .extend(lost.into_iter().map(|conference| Piece::Snapshot(nothing(context, conference))));
             }
         }
         self.settled = self.stream.end();
@@ -163,7 +164,7 @@ impl Subscription {
         let running = instances(context, &self.caller, conference.as_deref()).await?;
         self.show(context, &running, pieces);
         if let (Some(conference), true) = (conference, running.is_empty()) {
-            pieces.push(Piece::Snapshot(nothing(&conference)));
+            pieces.push(Piece::Snapshot(nothing(context, &conference)));
         }
         Ok(())
     }
