@@ -34,6 +34,9 @@ pub enum TelemetryError {
 
 /// Lines that wait to be written while nobody reads them; what comes then is dropped and counted.
 const LINES: usize = 16_384;
+/// Libraries whose lines are for whoever asks for them by name. The AMQP library tells each failed attempt as an
+/// error, and ours are told once; the websocket's has whole messages at the level trace, and tokens are in them.
+const SILENT: [&str; 2] = ["lapin", "tungstenite"];
 /// How often it is looked whether lines were dropped.
 const LOOK: Duration = Duration::from_secs(5);
 
@@ -172,14 +175,15 @@ fn filter(level: &str) -> Result<EnvFilter, TelemetryError> {
             )));
         }
     }
-    // The AMQP library tells each failed attempt as an error; ours are told once, and theirs to whoever asks.
-    let level = match level.split(',').any(|directive| directive.starts_with("lapin")) {
-        true => level.to_owned(),
-        false => format!("{level},lapin=off"),
-    };
+    let mut directives = level.to_owned();
+    for library in SILENT {
+        if !level.split(',').any(|directive| directive.starts_with(library)) {
+            directives.push_str(&format!(",{library}=off"));
+        }
+    }
     EnvFilter::builder()
         .with_default_directive(LevelFilter::OFF.into())
-        .parse(&level)
+        .parse(&directives)
         .map_err(|error| refuse(format!("`{level}`: {error}")))
 }
 
@@ -216,6 +220,19 @@ mod tests {
         ] {
             assert_eq!(shape(format, terminal, journal), expected, "{format:?}");
         }
+    }
+
+    #[test]
+    fn libraries_that_say_too_much_are_silent_unless_somebody_names_them() {
+        let directives = |level: &str| {
+            let told = filter(level).unwrap().to_string();
+            let mut told: Vec<String> = told.split(',').map(str::to_owned).collect();
+            told.sort_unstable();
+            told
+        };
+        assert_eq!(directives("trace"), ["lapin=off", "trace", "tungstenite=off"]);
+        assert_eq!(directives("info,lapin=info"), ["info", "lapin=info", "tungstenite=off"]);
+        assert_eq!(directives("info,tungstenite=trace"), ["info", "lapin=off", "tungstenite=trace"]);
     }
 
     #[test]
