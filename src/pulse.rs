@@ -89,6 +89,9 @@ impl All {
     }
 }
 
+/// The last turn of what need not turn: always just now.
+const ALWAYS: u64 = u64::MAX;
+
 /// What a loop says by that it lives. Dropped, it is not asked any more, unless its loop has panicked.
 #[derive(Debug, Default)]
 pub struct Pulse(Option<Own>);
@@ -113,6 +116,16 @@ impl Pulse {
         }
     }
 
+    /// One beside it for a task that waits for others without a limit: it is missed only if it panics.
+    #[must_use]
+    pub fn of_task(&self, name: impl Into<Box<str>>) -> Self {
+        Self(self.0.as_ref().map(|own| {
+            let beat = Arc::new(Beat { name: name.into(), at_ms: AtomicU64::new(ALWAYS) });
+            own.all.beats().push(beat.clone());
+            Own { all: own.all.clone(), beat }
+        }))
+    }
+
     /// Waits until it is time to turn, though there is nothing to do; for ever if nobody looks. May be dropped at any
     /// moment.
     pub async fn due(&self) {
@@ -125,7 +138,9 @@ impl Pulse {
 
 impl Drop for Own {
     fn drop(&mut self) {
-        if !std::thread::panicking() {
+        if std::thread::panicking() {
+            self.beat.at_ms.fetch_min(self.all.now_ms(), Ordering::Relaxed);
+        } else {
             self.all.beats().retain(|beat| !Arc::ptr_eq(beat, &self.beat));
         }
     }
@@ -169,6 +184,27 @@ mod tests {
         assert!(panicked.await.is_err());
         tokio::time::sleep(LIMIT * 2).await;
         assert_eq!(stuck(&pulses), ["panics"]);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_task_that_may_wait_for_long_is_missed_if_it_panics() {
+        let pulses = Pulses::on(LIMIT * 2);
+        let beside = pulses.of("loop");
+        let (waits, panics, ended) =
+            (beside.of_task("waits"), beside.of_task("panics"), beside.of_task("ended"));
+        tokio::time::sleep(LIMIT * 3).await;
+        beside.beat();
+        assert_eq!(stuck(&pulses), [""; 0]);
+        let panicked = tokio::spawn(async move {
+            let _pulse = panics;
+            panic!("as it is told to");
+        });
+        assert!(panicked.await.is_err());
+        drop(ended);
+        tokio::time::sleep(LIMIT * 2).await;
+        beside.beat();
+        assert_eq!(stuck(&pulses), ["panics"]);
+        drop(waits);
     }
 
     #[tokio::test(start_paused = true)]

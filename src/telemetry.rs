@@ -13,7 +13,7 @@ use std::sync::OnceLock;
 use std::time::Duration;
 
 use tracing_appender::non_blocking::{ErrorCounter, NonBlockingBuilder, WorkerGuard};
-use tracing_subscriber::filter::LevelFilter;
+use tracing_subscriber::filter::{LevelFilter, filter_fn};
 use tracing_subscriber::fmt::MakeWriter;
 use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::util::SubscriberInitExt as _;
@@ -35,8 +35,11 @@ pub enum TelemetryError {
 /// Lines that wait to be written while nobody reads them; what comes then is dropped and counted.
 const LINES: usize = 16_384;
 /// Libraries whose lines are for whoever asks for them by name. The AMQP library tells each failed attempt as an
-/// error, and ours are told once; the websocket's has whole messages at the level trace, and tokens are in them.
+/// error, and ours are told once.
 const SILENT: [&str; 2] = ["lapin", "tungstenite"];
+/// Libraries that tell whole messages below `info`, with tokens and passwords in them, as text or as numbers: no level
+/// that somebody asks for brings that into the log.
+const TELL_SECRETS: [&str; 4] = ["amq_protocol", "lapin", "tokio_tungstenite", "tungstenite"];
 /// How often it is looked whether lines were dropped.
 const LOOK: Duration = Duration::from_secs(5);
 
@@ -136,7 +139,7 @@ where
     W: for<'writer> MakeWriter<'writer> + Send + Sync + 'static,
 {
     let (filter, level) = reload::Layer::new(filter(&log.level)?);
-    let registry = tracing_subscriber::registry().with(filter);
+    let registry = tracing_subscriber::registry().with(filter).with(filter_fn(keeps_secrets));
     let lines = tracing_subscriber::fmt::layer();
     let set = match shape {
         Shape::Journal => registry.with(journal::Entries(writer)).try_init(),
@@ -148,7 +151,30 @@ where
         }
     };
     set.map_err(|_| TelemetryError::AlreadySet)?;
+    log_panics();
     Ok(Level(level))
+}
+
+/// Whether a line can have no secret of others in it.
+fn keeps_secrets(line: &tracing::Metadata<'_>) -> bool {
+    *line.level() <= tracing::Level::INFO
+        || !TELL_SECRETS.iter().any(|library| line.target().starts_with(library))
+}
+
+/// Tells panics as lines of the log, with their place; with `RUST_BACKTRACE` also how it came to them.
+fn log_panics() {
+    std::panic::set_hook(Box::new(|panic| {
+        let words = panic.payload_as_str().unwrap_or("no text");
+        let place = panic.location().map(ToString::to_string).unwrap_or_default();
+        let thread = std::thread::current().name().unwrap_or("unnamed").to_owned();
+        let trace = std::backtrace::Backtrace::capture();
+        match trace.status() {
+            std::backtrace::BacktraceStatus::Captured => {
+                tracing::error!(place, thread, %trace, "panic: {words}");
+            }
+            _ => tracing::error!(place, thread, "panic: {words}"),
+        }
+    }));
 }
 
 /// Whether `level` can be used as `log.level`.
@@ -233,6 +259,24 @@ mod tests {
         assert_eq!(directives("trace"), ["lapin=off", "trace", "tungstenite=off"]);
         assert_eq!(directives("info,lapin=info"), ["info", "lapin=info", "tungstenite=off"]);
         assert_eq!(directives("info,tungstenite=trace"), ["info", "lapin=off", "tungstenite=trace"]);
+    }
+
+    #[test]
+    fn no_level_brings_the_messages_of_libraries_into_the_log() {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        let lines = tracing_subscriber::fmt::layer().with_writer(std::sync::Arc::new(file.reopen().unwrap()));
+        let everything = filter("trace,tungstenite=trace,lapin=trace,tokio_tungstenite=debug").unwrap();
+        let log = tracing_subscriber::registry().with(everything).with(filter_fn(keeps_secrets)).with(lines);
+        tracing::subscriber::with_default(log, || {
+            tracing::trace!(target: "tungstenite::protocol", "Received message 2e2d33ca");
+            tracing::debug!(target: "tokio_tungstenite", "secret of a subscriber");
+            tracing::trace!(target: "lapin::channels", "StartOk [65, 109]");
+            tracing::info!(target: "lapin::channels", "said by lapin");
+            tracing::trace!("said by us");
+        });
+        let told = std::fs::read_to_string(file.path()).unwrap();
+        assert!(told.contains("said by us") && told.contains("said by lapin"), "{told}");
+        assert!(!told.contains("2e2d") && !told.contains("secret") && !told.contains("109"), "{told}");
     }
 
     #[test]

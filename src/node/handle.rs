@@ -192,7 +192,7 @@ impl Node {
         let name: Arc<str> = settings.node.name.as_str().into();
         let (commands, pipeline) = Commands::new();
         let (answers, answered) = mpsc::channel(16);
-        let (fences, missed) = Fences::new(outside.seed());
+        let (fences, lost) = Fences::new(outside.seed());
         let shared = Arc::new(Shared {
             name: name.clone(),
             settings,
@@ -219,12 +219,14 @@ impl Node {
         let mut tasks = JoinSet::new();
         // Of the highest level, as all spans here: whatever is logged, it is told of which node.
         let span = |task| tracing::error_span!("node", node = &*node.shared.name, task);
-        let follower = Follower::new(shared.clone(), writer, answered, missed, pulse);
+        let asked = pulse.of_task(format!("the commands of node {}", node.shared.name));
+        let listed = pulse.of_task(format!("the lists of node {}", node.shared.name));
+        let follower = Follower::new(shared.clone(), writer, answered, lost, pulse);
         tasks.spawn(follow(follower, shared.clone()).instrument(span("events")));
-        let commands = stop.clone().run_until_cancelled_owned(keep_commands(shared, pipeline)).map_ended();
-        tasks.spawn(commands.instrument(span("commands")));
-        let lists = stop.run_until_cancelled_owned(Lister::new(node.clone()).run()).map_ended();
-        tasks.spawn(lists.instrument(span("lists")));
+        let commands = stop.clone().run_until_cancelled_owned(keep_commands(shared, pipeline));
+        tasks.spawn(watched(commands, asked).instrument(span("commands")));
+        let lists = stop.run_until_cancelled_owned(Lister::new(node.clone()).run());
+        tasks.spawn(watched(lists, listed).instrument(span("lists")));
         Running { node, tasks }
     }
 
@@ -394,11 +396,8 @@ async fn follow<P: Publish>(mut follower: Follower<P>, shared: Arc<Shared>) {
     }
 }
 
-/// Ends as nothing, whether stopped or done.
-trait MapEnded: Future + Sized {
-    async fn map_ended(self) {
-        self.await;
-    }
+/// Ends as nothing, whether stopped or done; that it panics is missed at its pulse.
+async fn watched(task: impl Future, pulse: Pulse) {
+    let _pulse = pulse;
+    task.await;
 }
-
-impl<F: Future> MapEnded for F {}

@@ -62,14 +62,22 @@ impl Write for Journal {
     fn write(&mut self, entry: &[u8]) -> io::Result<usize> {
         match self.socket.send_to(entry, &self.path) {
             Ok(_) => Ok(entry.len()),
-            // Better in a bad shape than not at all.
-            Err(_) => io::stderr().write_all(entry).map(|()| entry.len()),
+            // Better in another shape than not at all.
+            Err(_) => io::stderr().write_all(&line(entry)).map(|()| entry.len()),
         }
     }
 
     fn flush(&mut self) -> io::Result<()> {
         Ok(())
     }
+}
+
+/// An entry as one line of text, for people.
+fn line(entry: &[u8]) -> Vec<u8> {
+    let printable = |byte: &u8| if byte.is_ascii_control() { b' ' } else { *byte };
+    let mut line: Vec<u8> = entry.trim_ascii_end().iter().map(printable).collect();
+    line.push(b'\n');
+    line
 }
 
 /// Makes entries of events.
