@@ -30,7 +30,6 @@ cargo build --profile "$profile" --locked
 make 1.0.0-1
 make 1.0.0-2
 if command -v lintian >/dev/null; then
-    # The version is not that of the changelog.
     LC_ALL=C.UTF-8 lintian --allow-root --fail-on error,warning "$work/convened_1.0.0-1.deb" || fail "lintian"
 fi
 
