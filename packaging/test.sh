@@ -1,6 +1,6 @@
 #!/bin/sh
 # Installs the package in a plain Debian 12, starts what it brings, upgrades it, removes it: nothing is lost.
-# As root, with debootstrap and cargo-deb (cargo install cargo-deb). Some minutes.
+# As root, with debootstrap and cargo-deb (cargo install cargo-deb); with lintian if that is there. Some minutes.
 #
 #   sh packaging/test.sh [CHROOT]     a directory that debootstrap has made before, to save time
 #
@@ -21,7 +21,7 @@ inside() { chroot "$root" "$@"; }
 
 # make VERSION: the package of the program as it is, with that version.
 make() {
-    cargo deb --no-build --profile "$profile" --fast --deb-version "$1" --output "$work/convened_$1.deb" >"$work/deb" 2>&1 || { cat "$work/deb"; fail "cargo deb"; }
+    CONVENED_PROFILE=$profile sh packaging/build.sh --fast --deb-version "$1" --output "$work/convened_$1.deb" >"$work/deb" 2>&1 || { cat "$work/deb"; fail "packaging/build.sh"; }
     cp "$work/convened_$1.deb" "$root/root/convened_$1.deb"
 }
 install() { inside dpkg --force-confold -i "/root/convened_$1.deb" >"$work/dpkg" 2>&1 || { cat "$work/dpkg"; fail "dpkg"; }; }
@@ -29,13 +29,24 @@ install() { inside dpkg --force-confold -i "/root/convened_$1.deb" >"$work/dpkg"
 cargo build --profile "$profile" --locked
 make 1.0.0-1
 make 1.0.0-2
+if command -v lintian >/dev/null; then
+    LC_ALL=C.UTF-8 lintian --allow-root --fail-on error,warning "$work/convened_1.0.0-1.deb" || fail "lintian"
+fi
 
 say "what it needs that a plain Debian does not have:"
 dpkg-deb --field "$work/convened_1.0.0-1.deb" Depends
 install 1.0.0-1
 inside id convened >/dev/null || fail "there is no user"
 [ "$(stat -c %a:%U "$root/etc/convened/credentials")" = 700:root ] || fail "credentials are open"
-[ -L "$root/etc/systemd/system/multi-user.target.wants/convened.service" ] || fail "it is not enabled"
+enabled=$root/etc/systemd/system/multi-user.target.wants/convened.service
+[ -L "$enabled" ] || fail "it is not enabled"
+for page in convened convened-run convened-top; do
+    zcat "$root/usr/share/man/man1/$page.1.gz" | grep -qi "^.TH $page 1" || fail "no manual page $page"
+done
+inside bash -ec '. "$1"; complete -p convened' - /usr/share/bash-completion/completions/convened >/dev/null || fail "no completion"
+for completion in zsh/vendor-completions/_convened fish/vendor_completions.d/convened.fish; do
+    [ -s "$root/usr/share/$completion" ] || fail "no $completion"
+done
 inside convened check-config /etc/convened/convened.toml || fail "the shipped configuration"
 inside systemd-analyze verify --man=no convened.service || fail "the unit"
 
@@ -66,8 +77,19 @@ ask -X PUT -d '{"data": {"name": "kept"}}' "$base" >/dev/null || fail "no docume
 stop
 
 say "upgrade"
+inside systemctl disable --quiet convened
 install 1.0.0-2
+[ ! -L "$enabled" ] || fail "an upgrade enables what was disabled"
+inside systemctl enable --quiet convened
 grep -q '^listen = "127.0.0.1:0"' "$root/etc/convened/convened.toml" || fail "the configuration was overwritten"
+run
+ask "$base" | grep -q '"kept"' || fail "the document is lost"
+stop
+
+say "remove and install again"
+inside dpkg --remove convened >"$work/dpkg" 2>&1 || { cat "$work/dpkg"; fail "remove"; }
+install 1.0.0-2
+[ -L "$enabled" ] || fail "it is not enabled"
 run
 ask "$base" | grep -q '"kept"' || fail "the document is lost"
 stop
@@ -75,6 +97,7 @@ stop
 say "remove and purge"
 inside dpkg --purge convened >"$work/dpkg" 2>&1 || { cat "$work/dpkg"; fail "purge"; }
 [ -e "$root/var/lib/convened/convened.db" ] || fail "purging deletes the database"
+[ ! -L "$enabled" ] || fail "it is still enabled"
 [ ! -e "$root/usr/bin/convened" ] || fail "the program is still there"
 [ ! -e "$root/etc/convened/convened.toml" ] || fail "the configuration is still there"
 rm -f "$root"/root/convened_*.deb "$root"/var/lib/convened/convened.db*

@@ -97,7 +97,7 @@ pub fn main(program: &impl Program) -> ExitCode {
     match execute(args.command, &Environment::of_process(), program).and_then(|printed| print(&printed)) {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
-            eprintln_lossy(&failure.to_string());
+            eprintln_lossy(&telemetry::as_error(&failure.to_string()));
             ExitCode::from(failure.exit_code())
         }
     }

@@ -213,6 +213,15 @@ fn filter(level: &str) -> Result<EnvFilter, TelemetryError> {
         .map_err(|error| refuse(format!("`{level}`: {error}")))
 }
 
+/// The text of a failure for standard error. For the journal each line begins with its priority (sd-daemon(3)): without
+/// it, why the daemon has ended would be no error there.
+pub fn as_error(text: &str) -> String {
+    if !journal::is_standard_error() {
+        return text.to_owned();
+    }
+    text.lines().map(|line| format!("<3>{line}")).collect::<Vec<_>>().join("\n")
+}
+
 #[derive(Debug, PartialEq)]
 enum Shape {
     Text { colour: bool },

@@ -60,14 +60,39 @@ fn the_commands_of_the_unit_are_those_of_the_program() {
     let folder = tempfile::tempdir().expect("a folder");
     let broken = folder.path().join("convened.toml");
     std::fs::write(&broken, "[api]\nlisten = \"nowhere\"\n").expect("written");
-    for key in ["ExecStartPre", "ExecStart"] {
-        let command = values(&unit, key).remove(0);
+    let before = values(&unit, "ExecStartPre").remove(0);
+    assert!(
+        before.starts_with('-'),
+        "systemd would start it again and again: it heeds the code of ExecStart only"
+    );
+    let reload = values(&unit, "ExecReload").into_iter().find(|command| command.contains("check-config"));
+    for command in [before, values(&unit, "ExecStart").remove(0), reload.expect("a reload checks first")] {
         let command = command.replace("/etc/convened/convened.toml", &broken.to_string_lossy());
         let arguments: Vec<&str> = command.split(' ').skip(1).collect();
         let output = run(env!("CARGO_BIN_EXE_convened"), &arguments);
         // The configuration is what is wrong, and not the command line.
         let code = output.status.code().expect("a code").to_string();
         assert_eq!(values(&unit, "RestartPreventExitStatus"), [code], "{}", words(&output));
+    }
+}
+
+#[test]
+fn why_it_does_not_start_is_an_error_in_the_journal() {
+    use std::os::unix::fs::MetadataExt as _;
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("stream");
+    for (is_journal, beginning) in [(true, "<3>convened: "), (false, "convened: ")] {
+        let stream = std::fs::File::create(&path).expect("made");
+        let named = stream.metadata().expect("looked at");
+        let inode = named.ino() + u64::from(!is_journal);
+        let ran = Command::new(env!("CARGO_BIN_EXE_convened"))
+            .args(["run", "--config", "/no/such/file"])
+            .env("JOURNAL_STREAM", format!("{}:{inode}", named.dev()))
+            .stderr(stream)
+            .status();
+        assert!(!ran.expect("it ran").success());
+        let said = std::fs::read_to_string(&path).expect("said");
+        assert!(said.starts_with(beginning), "{said}");
     }
 }
 

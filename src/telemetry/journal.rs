@@ -1,6 +1,8 @@
 //! Lines of the log as entries of systemd's journal, with a field for each value: `journalctl CONVENED_NODE=fs1`.
+//! `journalctl` shows nothing but the message unless it is asked, so the values stand behind it, too.
 //!
 //! ```text
+//! message = text *( " " name "=" value )                ; those of the spans first
 //! entry = 1*field                                       ; one datagram (systemd's JOURNAL_NATIVE_PROTOCOL)
 //! field = KEY "=" value LF / KEY LF length value LF     ; the second if the value has line feeds; 8 octets, little end first
 //! ```
@@ -112,12 +114,13 @@ where
         for span in context.event_scope(event).into_iter().flat_map(|scope| scope.from_root()) {
             entry.put("CONVENED_SPAN", span.name());
             if let Some(fields) = span.extensions().get::<Fields>() {
-                entry.0.extend_from_slice(&fields.0);
+                entry.encoded.extend_from_slice(&fields.encoded);
+                entry.values.push_str(&fields.values);
             }
         }
         event.record(&mut entry);
         // There is nobody to tell.
-        let _ = self.0.make_writer_for(event.metadata()).write_all(&entry.0);
+        let _ = self.0.make_writer_for(event.metadata()).write_all(&entry.finished());
     }
 }
 
@@ -131,32 +134,47 @@ fn priority(level: Level) -> &'static str {
     }
 }
 
-/// Fields of an entry, as they are sent.
+/// Fields of an entry.
 #[derive(Debug, Default)]
-struct Fields(Vec<u8>);
+struct Fields {
+    /// As they are sent, without the message.
+    encoded: Vec<u8>,
+    message: String,
+    /// As they stand behind the message: ` name=value` for each.
+    values: String,
+}
 
 impl Fields {
+    /// All of the entry.
+    fn finished(mut self) -> Vec<u8> {
+        let message = std::mem::take(&mut self.message) + &self.values;
+        self.put("MESSAGE", &message);
+        self.encoded
+    }
+
     fn put(&mut self, key: &str, value: &str) {
         let end = value.floor_char_boundary(LONGEST);
         let value = &value.as_bytes()[..end];
-        self.0.extend_from_slice(key.as_bytes());
+        self.encoded.extend_from_slice(key.as_bytes());
         if value.contains(&b'\n') {
-            self.0.push(b'\n');
-            self.0.extend_from_slice(&(value.len() as u64).to_le_bytes());
+            self.encoded.push(b'\n');
+            self.encoded.extend_from_slice(&(value.len() as u64).to_le_bytes());
         } else {
-            self.0.push(b'=');
+            self.encoded.push(b'=');
         }
-        self.0.extend_from_slice(value);
-        self.0.push(b'\n');
+        self.encoded.extend_from_slice(value);
+        self.encoded.push(b'\n');
     }
 
     fn put_field(&mut self, field: &Field, value: &str) {
         match field.name() {
-            "message" => self.put("MESSAGE", value),
+            "message" => value.clone_into(&mut self.message),
             name => {
                 let upper = |c: char| if c.is_ascii_alphanumeric() { c.to_ascii_uppercase() } else { '_' };
                 let key: String = "CONVENED_".chars().chain(name.chars().map(upper)).collect();
                 self.put(&key, value);
+                // Writing to a string cannot fail.
+                let _ = write!(self.values, " {name}={value}");
             }
         }
     }
@@ -218,7 +236,7 @@ mod tests {
             "CONVENED_LOST=3",
             "CONVENED_ROOM_NAME=daily",
             "CONVENED_SECRET=[redacted]",
-            "MESSAGE=gone away",
+            "MESSAGE=gone away node=fs1 number=7 lost=3 room.name=daily secret=[redacted]",
         ] {
             assert!(lines.contains(&line), "{line}: {entry}");
         }
@@ -229,7 +247,7 @@ mod tests {
     fn a_value_with_line_feeds_makes_no_fields_of_its_own() {
         let mut fields = Fields::default();
         fields.put("MESSAGE", "a\nPRIORITY=0");
-        assert_eq!(fields.0, b"MESSAGE\n\x0c\0\0\0\0\0\0\0a\nPRIORITY=0\n");
+        assert_eq!(fields.encoded, b"MESSAGE\n\x0c\0\0\0\0\0\0\0a\nPRIORITY=0\n");
     }
 
     #[test]

@@ -8,3 +8,13 @@ sh tests/run.sh
 CONVENED_TEST_KILLS=100 cargo test --locked --test process_killed -- --nocapture
 # Random days of a switch and its node; a seed that fails is printed and replays with CONVENED_TEST_SEED.
 CONVENED_TEST_SEEDS=10000 cargo test --locked --test simulation -- --nocapture
+# The package, in a plain Debian, and under a systemd that has been booted.
+if [ "$(id -u)" -eq 0 ]; then
+    command -v debootstrap >/dev/null && command -v systemd-nspawn >/dev/null ||
+        DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends debootstrap systemd-container
+    command -v cargo-deb >/dev/null || cargo install --locked cargo-deb
+    sh packaging/test.sh
+    sh packaging/boot-test.sh
+else
+    echo "tests/full/run.sh: packaging/test.sh and packaging/boot-test.sh need root" >&2
+fi
