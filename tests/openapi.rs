@@ -172,6 +172,8 @@ fn each_form_of_an_action_fits_and_wrong_arguments_do_not() {
         json!({"action": "play", "data": {"data": {"media_id": "a.wav"}}}),
         json!({"action": "record", "data": {"action": "start"}}),
         json!({"data": {"action": "set", "max_members": 3}}),
+        json!({"action": "play", "data": {"action": "lock"}}),
+        json!({"action": "lock", "data": {"action": "nosuch"}}),
     ] {
         assert!(conference.is_valid(&good), "{good}");
     }
@@ -183,6 +185,7 @@ fn each_form_of_an_action_fits_and_wrong_arguments_do_not() {
         json!({"data": {"action": "play", "media_id": ""}}),
         json!({"data": {"action": "record", "file": "a"}}),
         json!({"data": {"action": "set"}}),
+        json!({"action": "lock", "data": {"action": "play"}}),
         json!({"data": {"action": "play", "data": {"nosuch": 1}}}),
     ] {
         assert!(!conference.is_valid(&bad), "{bad}");

@@ -94,7 +94,7 @@ fn refusals(page: &mut String, document: &Value, common: &BTreeSet<String>) {
     let all: Vec<_> = common.iter().map(String::as_str).collect();
     let _ = write!(
         page,
-        "{}; the others are told with each request.\n\n| status | `message` | |\n|---|---|---|\n",
+        "{}; the others are told with each request. A path that has no such method is 405 `method_not_allowed`, with `Allow`.\n\n| status | `message` | |\n|---|---|---|\n",
         all.join(", ")
     );
     for (status, response) in document["components"]["responses"].as_object().into_iter().flatten() {

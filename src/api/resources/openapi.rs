@@ -144,14 +144,12 @@ fn schemas() -> Map<String, Value> {
     all.insert("conferences".into(), document);
     all.insert("conferences.patch".into(), patch);
     for scope in Scope::ALL {
-        let mut requests = Vec::new();
         for action in names(scope) {
-            let Some(arguments) = schema(scope, action) else { continue };
-            let name = format!("{}.{action}", scope.name());
-            requests.push(requests_for(action, &name, arguments));
-            all.insert(name, arguments.clone());
+            if let Some(arguments) = schema(scope, action) {
+                all.insert(format!("{}.{action}", scope.name()), arguments.clone());
+            }
         }
-        all.insert(format!("{}.actions", scope.name()), json!({ "anyOf": requests }));
+        all.insert(format!("{}.actions", scope.name()), actions(scope));
     }
     all
 }
@@ -197,61 +195,85 @@ fn allow_null(schema: &mut Value) {
     }
 }
 
-/// The forms of a request for an action: its name in `data` or beside it; its arguments in `data` or in an object of
-/// their own there.
-fn requests_for(action: &str, name: &str, arguments: &Value) -> Value {
-    let keys = arguments["properties"].as_object().into_iter().flatten().map(|(key, _)| key.as_str());
-    let keys: Vec<&str> = keys.collect();
-    let needed: Vec<&str> =
-        arguments["required"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
-    let mut beside = Map::new();
-    for key in &keys {
-        beside.insert((*key).into(), reference("schemas", &format!("{name}/properties/{key}")));
-    }
-    let any_of = arguments
-        .get("minProperties")
-        .map(|_| keys.iter().map(|key| json!({ "required": [key] })).collect::<Vec<_>>());
-    let data = |within: bool, own: bool| {
-        let mut properties = if own { Map::new() } else { beside.clone() };
-        let mut required = if own { vec!["data"] } else { needed.clone() };
-        if own {
-            properties.insert("data".into(), reference("schemas", name));
-        }
-        if within {
-            properties.insert("action".into(), json!({ "const": action }));
-            required.push("action");
-        }
-        let mut data = json!({ "type": "object", "required": required, "properties": properties });
-        if let Some(any_of) = any_of.as_ref().filter(|_| !own) {
-            data["anyOf"] = json!(any_of);
-        }
-        data
-    };
-    let mut forms = vec![json!({
-        "type": "object", "required": ["data"], "properties": { "data": data(true, true) },
-    })];
-    // An argument of that name has to be in an object of its own.
-    if !keys.contains(&"action") {
-        forms.push(json!({
-            "type": "object", "required": ["data"], "properties": { "data": data(true, false) },
+/// A request for an action: its name is in `data`, or else beside it.
+fn actions(scope: Scope) -> Value {
+    let all = names(scope).filter_map(|action| Some((action, schema(scope, action)?)));
+    let (mut within, mut beside) = (Vec::new(), Vec::new());
+    for (action, arguments) in all {
+        let arguments = Arguments::new(format!("{}.{action}", scope.name()), arguments);
+        // An argument that is named `action` has to be in an object of its own then.
+        let forms = arguments.forms().filter(|data| data["properties"].get("action").is_none());
+        within.extend(forms.map(|mut data| {
+            data["title"] = action.into();
+            data["properties"]["action"] = json!({ "const": action });
+            if let Some(required) = data["required"].as_array_mut() {
+                required.push("action".into());
+            }
+            data
+        }));
+        beside.extend(arguments.forms().map(|mut data| {
+            let is_needed = data.get("anyOf").is_some()
+                || data["required"].as_array().is_some_and(|keys| !keys.is_empty());
+            if !is_needed {
+                data["type"] = json!(["object", "null"]);
+            }
+            if data["properties"].get("action").is_none() {
+                // What is one there goes before it.
+                let known: Vec<_> = names(scope).collect();
+                data["properties"]["action"] =
+                    json!({ "type": ["string", "null"], "not": { "enum": known } });
+            }
+            let required: &[_] = if is_needed { &["action", "data"] } else { &["action"] };
+            let properties = json!({ "action": { "const": action }, "data": data });
+            json!({ "title": action, "type": "object", "required": required, "properties": properties })
         }));
     }
-    for own in [true, false] {
-        let mut data = data(false, own);
-        let mut required = vec!["action"];
-        if own || !needed.is_empty() || any_of.is_some() {
-            required.push("data");
-        } else {
-            data["type"] = json!(["object", "null"]);
+    json!({ "oneOf": [
+        {
+            "title": "The name in data",
+            "type": "object",
+            "required": ["data"],
+            "properties": { "data": { "anyOf": within } },
+        },
+        { "title": "The name beside data", "anyOf": beside },
+    ] })
+}
+
+/// The arguments of an action.
+struct Arguments {
+    /// The name of their schema.
+    name: String,
+    keys: Vec<&'static str>,
+    required: Value,
+    /// Whether there has to be one, whichever.
+    needs_any: bool,
+}
+
+impl Arguments {
+    fn new(name: String, schema: &'static Value) -> Self {
+        let keys = schema["properties"].as_object().into_iter().flatten();
+        Self {
+            name,
+            keys: keys.map(|(key, _)| key.as_str()).collect(),
+            required: schema.get("required").cloned().unwrap_or_else(|| json!([])),
+            needs_any: schema.get("minProperties").is_some(),
         }
-        forms.push(json!({
-            "type": "object", "required": required, "properties": { "action": { "const": action }, "data": data },
-        }));
     }
-    let mut request = json!({ "title": action });
-    if let Some(description) = arguments.get("description") {
-        request["description"] = description.clone();
+
+    /// What `data` may be: with an object of their own in it, or with all of them.
+    fn forms(&self) -> impl Iterator<Item = Value> {
+        let own = json!({
+            "type": "object",
+            "required": ["data"],
+            "properties": { "data": reference("schemas", &self.name) },
+        });
+        let mut all = json!({ "type": "object", "required": self.required, "properties": {} });
+        for key in &self.keys {
+            all["properties"][*key] = reference("schemas", &format!("{}/properties/{key}", self.name));
+        }
+        if self.needs_any {
+            all["anyOf"] = self.keys.iter().map(|key| json!({ "required": [key] })).collect();
+        }
+        [own, all].into_iter()
     }
-    request["anyOf"] = forms.into();
-    request
 }
