@@ -254,6 +254,54 @@ fn an_answer_that_the_document_does_not_tell_of_is_found() {
     }
 }
 
+/// A request that an operation would carry out, for what is there.
+async fn ask(client: &Rest, what: &str, operation: &Value, id: &str, participant: &str) -> client::Answer {
+    let (method, path) = what.split_once(' ').expect("a method and a path");
+    let path = path.replace("{A}", ACCOUNT).replace("{C}", id).replace("{P}", participant);
+    let examples = operation["requestBody"]["content"]["application/json"]["examples"].as_object();
+    let call = client.ask(method.parse().expect("a method"), &path);
+    match examples.and_then(|examples| examples.values().next()) {
+        Some(example) => call.json(&example["value"]).send().await,
+        None => call.send().await,
+    }
+}
+
+#[tokio::test]
+async fn each_operation_takes_the_scopes_that_the_document_names_and_no_fewer() {
+    let house = House::with(1, |config: &mut Config| config.metrics.allow = Vec::new()).await;
+    let id = house.owner().await.create(json!({})).await;
+    house.join(&id, "Ann").await;
+    let people = house.owner().await.get(&format!("conferences/{id}/participants")).await.ok();
+    let participant = people[0]["participant_id"].to_string();
+    let nobody = Rest::new(house.daemon.address(), ACCOUNT, None);
+    let mut checked = 0;
+    for (what, operation) in operations() {
+        let scopes = operation["security"]
+            .as_array()
+            .and_then(|ways| ways.iter().find_map(|way| way["token"].as_array()));
+        // A websocket is open to whoever says a token in a message.
+        let Some(scopes) = scopes.filter(|scopes| !scopes.is_empty()) else { continue };
+        let needed: Vec<_> = scopes.iter().map(|scope| scope.as_str().expect("a scope")).collect();
+        ask(&nobody, &what, operation, &id, &participant).await.refused(401, "invalid_credentials");
+        let has = |name: &str| ALL.into_iter().filter(|scope| scope.as_str() != name).collect::<Vec<_>>();
+        let lacking = match needed[..] {
+            ["superuser"] => vec![house.owner().await],
+            _ => {
+                let mut all = Vec::new();
+                for name in &needed {
+                    all.push(house.client(Some(ACCOUNT), &has(name)).await);
+                }
+                all
+            }
+        };
+        for client in lacking {
+            ask(&client, &what, operation, &id, &participant).await.refused(403, "forbidden");
+        }
+        checked += 1;
+    }
+    assert!(checked > 12, "{checked}");
+}
+
 fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
 }

@@ -8,3 +8,5 @@ sh tests/run.sh
 CONVENED_TEST_KILLS=100 cargo test --locked --test process_killed -- --nocapture
 # Random days of a switch and its node; a seed that fails is printed and replays with CONVENED_TEST_SEED.
 CONVENED_TEST_SEEDS=10000 cargo test --locked --test simulation -- --nocapture
+# What schemathesis makes up out of the OpenAPI document, all edges among it.
+CONVENED_TEST_EXAMPLES=300 cargo test --locked --test schemathesis -- --nocapture

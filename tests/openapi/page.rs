@@ -159,7 +159,8 @@ impl Operation<'_> {
                 let about = answer["description"].as_str().unwrap_or_default();
                 let _ = writeln!(page, "| {status} | {about}{with} |");
                 let content = answer["content"].as_object().into_iter().flatten().next();
-                shown = shown.or_else(|| content.and_then(|(_, content)| content.get("example")));
+                shown = shown
+                    .or_else(|| content.and_then(|(kind, content)| Some((kind, content.get("example")?))));
             }
         }
         let refused = self.about["responses"].as_object().into_iter().flatten();
@@ -170,8 +171,13 @@ impl Operation<'_> {
             let _ = writeln!(page, "| {} | [as everywhere](#refusals) |", refused.join(", "));
         }
         match shown {
-            Some(Value::String(text)) => drop(write!(page, "\n```text\n{}\n```\n", text.trim_end())),
-            Some(example) => drop(write!(page, "\n```json\n{}\n```\n", pretty(example, 0))),
+            Some((kind, example)) if kind == "text/event-stream" => {
+                let lines = ["id", "event", "data"]
+                    .map(|key| format!("{key}: {}", example[key].as_str().unwrap_or_default()));
+                let _ = write!(page, "\n```text\n{}\n```\n", lines.join("\n"));
+            }
+            Some((_, Value::String(text))) => drop(write!(page, "\n```text\n{}\n```\n", text.trim_end())),
+            Some((_, example)) => drop(write!(page, "\n```json\n{}\n```\n", pretty(example, 0))),
             None => {}
         }
     }
