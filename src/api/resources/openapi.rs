@@ -38,7 +38,7 @@ const WITH_TOKEN: [&str; 3] = ["401", "403", "429"];
 const WITH_NAME: [&str; 1] = ["404"];
 /// Headers of every answer.
 const HEADERS: [&str; 2] = ["X-Request-ID", "Cache-Control"];
-/// The keys of an operation's path that are no operations.
+/// The keys of a path that are operations; another one is what these have in common.
 const METHODS: [&str; 5] = ["get", "put", "post", "patch", "delete"];
 
 static DOCUMENT: LazyLock<Value> = LazyLock::new(compose);
