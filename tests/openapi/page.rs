@@ -289,14 +289,22 @@ fn pretty(value: &Value, depth: usize) -> String {
     format!("{open}\n{indent}{}\n{}{close}", parts.join(&separator), "  ".repeat(depth))
 }
 
+/// `docs/events.md` as a link to the file beside this one.
+fn linked(word: &str) -> String {
+    match word.strip_prefix("docs/").and_then(|rest| rest.split_once(".md")) {
+        Some((name, rest)) => format!("[docs/{name}.md]({name}.md){rest}"),
+        None => word.to_owned(),
+    }
+}
+
 /// Lines of at most 116 characters.
 fn wrapped(text: &str) -> String {
     let paragraphs = text.split("\n\n").map(|paragraph| {
         let mut lines = vec![String::new()];
-        for word in paragraph.split_whitespace() {
+        for word in paragraph.split_whitespace().map(linked) {
             let last = lines.len() - 1;
             if !lines[last].is_empty() && lines[last].chars().count() + 1 + word.chars().count() > 116 {
-                lines.push(word.to_owned());
+                lines.push(word);
             } else {
                 let space = if lines[last].is_empty() { "" } else { " " };
                 lines[last] = format!("{}{space}{word}", lines[last]);
