@@ -187,7 +187,7 @@ impl<C: Gate> Api<C> {
         (peer, id): (Peer, &str),
     ) -> Result<Response, ApiError> {
         let client = self.proxies.client_of(peer, &head.headers);
-        negotiate::check_accept(&head.headers, route.media_type)?;
+        negotiate::check_accept(&head.headers, route.media_types)?;
         let query = path::query(head.uri.query().unwrap_or_default())
             .map(Query)
             .ok_or_else(|| ApiError::invalid_request("the query is not percent-encoded UTF-8"))?;

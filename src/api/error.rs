@@ -74,9 +74,9 @@ impl ApiError {
         }
     }
 
-    /// 406: the client takes no JSON.
-    pub fn not_acceptable() -> Self {
-        let data = json!({ "message": "answers are application/json" });
+    /// 406: the client takes none of the media types that there are.
+    pub fn not_acceptable(media_types: &[&str]) -> Self {
+        let data = json!({ "message": format!("answers are {}", media_types.join(" or ")) });
         Self::new(StatusCode::NOT_ACCEPTABLE, "not_acceptable", data)
     }
 

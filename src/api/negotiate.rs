@@ -5,11 +5,18 @@ use http::header::{ACCEPT, CONTENT_TYPE};
 
 use super::ApiError;
 
-/// Refuses a client that cannot take that media type.
+/// Refuses a client that takes none of these media types.
 ///
 /// # Errors
 /// 406.
-pub(super) fn check_accept(headers: &HeaderMap, media_type: &str) -> Result<(), ApiError> {
+pub(super) fn check_accept(headers: &HeaderMap, media_types: &[&str]) -> Result<(), ApiError> {
+    match media_types.iter().any(|media_type| takes(headers, media_type)) {
+        true => Ok(()),
+        false => Err(ApiError::not_acceptable(media_types)),
+    }
+}
+
+fn takes(headers: &HeaderMap, media_type: &str) -> bool {
     let group = media_type.split('/').next().unwrap_or_default();
     // The most specific range that covers it decides, whatever its place: `*/*, application/json;q=0` is a refusal
     // of JSON.
@@ -17,7 +24,7 @@ pub(super) fn check_accept(headers: &HeaderMap, media_type: &str) -> Result<(), 
     let mut is_empty = true;
     for value in headers.get_all(ACCEPT) {
         // A header that is not text says nothing we could hold against the client.
-        let Ok(value) = value.to_str() else { return Ok(()) };
+        let Ok(value) = value.to_str() else { return true };
         for range in value.split(',').map(str::trim).filter(|range| !range.is_empty()) {
             is_empty = false;
             let (kind, parameters) = range.split_once(';').unwrap_or((range, ""));
@@ -33,9 +40,8 @@ pub(super) fn check_accept(headers: &HeaderMap, media_type: &str) -> Result<(), 
         }
     }
     match best {
-        Some((_, true)) => Ok(()),
-        None if is_empty => Ok(()),
-        _ => Err(ApiError::not_acceptable()),
+        Some((_, is_taken)) => is_taken,
+        None => is_empty,
     }
 }
 
@@ -76,7 +82,7 @@ pub(super) fn check_content_type(headers: &HeaderMap) -> Result<(), ApiError> {
 mod tests {
     use super::*;
 
-    const JSON: &str = "application/json";
+    const JSON: &[&str] = &["application/json"];
 
     fn headers(name: http::HeaderName, value: &str) -> HeaderMap {
         HeaderMap::from_iter([(name, value.parse().unwrap())])
@@ -103,6 +109,22 @@ mod tests {
             "*/*;q=0",
         ] {
             assert!(check_accept(&headers(ACCEPT, bad), JSON).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn of_several_types_one_that_is_taken_is_enough() {
+        let types = &["application/openmetrics-text", "text/plain"];
+        for good in [
+            "application/openmetrics-text; version=1.0.0",
+            "text/plain",
+            "text/*",
+            "text/plain;q=0, application/*",
+        ] {
+            assert!(check_accept(&headers(ACCEPT, good), types).is_ok(), "{good}");
+        }
+        for bad in ["application/json", "text/html", "text/plain;q=0"] {
+            assert!(check_accept(&headers(ACCEPT, bad), types).is_err(), "{bad}");
         }
     }
 

@@ -8,7 +8,7 @@
 //! | `/accounts/{A}/conferences/{C}/participants/{P}` | GET; PUT (mute ... say) | `participants`, `actions` |
 //! | `/accounts/{A}/conferences/{C}/audit` | GET | `audit` |
 //! | `/api_auth` | PUT | `tokens` |
-//! | `/schemas`, `/schemas/{S}`, `/asyncapi.json` | GET | `schemas` |
+//! | `/schemas`, `/schemas/{S}`, `/asyncapi.json`, `/openapi.json` | GET | `schemas`, `openapi` |
 //! | `/nodes` | GET | `nodes` |
 //! | `/accounts/{A}/conferences/{C}/events` | GET | `events` |
 //!
@@ -30,6 +30,7 @@ mod ledger;
 mod metrics;
 mod nodes;
 mod once;
+mod openapi;
 mod owners;
 mod participants;
 mod ready;
@@ -62,6 +63,7 @@ pub use gate::Caller;
 pub use ledger::Ledger;
 pub use metrics::Sources;
 pub use once::KEYS_KEPT;
+pub use openapi::document as openapi;
 pub use owners::Owners;
 pub use whose::Asking;
 

@@ -91,8 +91,8 @@ pub struct Route<C: Gate> {
     pub name: &'static str,
     /// What it requires.
     pub access: Access,
-    /// The media type of its answers; refusals are JSON always.
-    pub media_type: &'static str,
+    /// The media types that its answers pass for; refusals are JSON always.
+    pub media_types: &'static [&'static str],
     pub(super) handler: Arc<dyn Handler<C>>,
 }
 
@@ -105,13 +105,13 @@ impl<C: Gate> Route<C> {
         access: Access,
         handler: impl Handler<C>,
     ) -> Self {
-        Self { method, pattern, name, access, media_type: "application/json", handler: Arc::new(handler) }
+        Self { method, pattern, name, access, media_types: &["application/json"], handler: Arc::new(handler) }
     }
 
-    /// The same with answers of another media type.
+    /// The same with answers of other media types.
     #[must_use]
-    pub fn answers(self, media_type: &'static str) -> Self {
-        Self { media_type, ..self }
+    pub fn answers(self, media_types: &'static [&'static str]) -> Self {
+        Self { media_types, ..self }
     }
 }
 

@@ -8,6 +8,8 @@ sh tests/run.sh
 CONVENED_TEST_KILLS=100 cargo test --locked --test process_killed -- --nocapture
 # Random days of a switch and its node; a seed that fails is printed and replays with CONVENED_TEST_SEED.
 CONVENED_TEST_SEEDS=10000 cargo test --locked --test simulation -- --nocapture
+# What schemathesis makes up out of the OpenAPI document, all edges among it.
+CONVENED_TEST_EXAMPLES=300 cargo test --locked --test schemathesis -- --nocapture
 # The package, in a plain Debian, and under a systemd that has been booted.
 if [ "$(id -u)" -eq 0 ]; then
     command -v debootstrap >/dev/null && command -v systemd-nspawn >/dev/null ||

@@ -1,6 +1,9 @@
 //! A client of the REST API. It checks of every answer what the contract says of all answers.
 #![allow(dead_code, unreachable_pub, reason = "each test binary uses a part")]
 
+#[path = "openapi.rs"]
+pub mod openapi;
+
 use std::net::SocketAddr;
 use std::time::Duration;
 
@@ -170,7 +173,7 @@ impl Call {
     pub async fn try_send(self) -> Result<Answer, String> {
         let what = self.what();
         let sent_token = self.headers.contains_key("x-auth-token");
-        let is_head = self.method == Method::HEAD;
+        let method = self.method.clone();
         let mut request = http::Request::new(Full::new(self.body));
         *request.method_mut() = self.method;
         *request.uri_mut() = self.uri.parse().unwrap_or_else(|error| panic!("{what}: {error}"));
@@ -183,7 +186,7 @@ impl Call {
         };
         let answer: Result<Answer, String> =
             timeout(PATIENCE, exchange).await.unwrap_or_else(|_| panic!("{what}: no answer"));
-        answer.inspect(|answer| answer.check(sent_token, is_head))
+        answer.inspect(|answer| answer.check(sent_token, &method))
     }
 }
 
@@ -197,7 +200,14 @@ pub struct Answer {
 
 impl Answer {
     /// What holds for every answer.
-    fn check(&self, sent_token: bool, is_head: bool) {
+    fn check(&self, sent_token: bool, method: &Method) {
+        let is_head = *method == Method::HEAD;
+        let json = (!self.body.is_empty()).then(|| self.json());
+        let (status, headers, body) = (self.status, &self.headers, json.as_ref());
+        let told = openapi::Told { method, path: self.path(), status, headers, body };
+        if let Some(difference) = openapi::difference(&told) {
+            panic!("the OpenAPI document tells something else: {difference}\n{}", self.text());
+        }
         let id = self.header("x-request-id").unwrap_or_else(|| panic!("no request id: {}", self.text()));
         if is_head || self.status == StatusCode::NOT_MODIFIED {
             assert!(self.body.is_empty(), "{}", self.text());
@@ -224,6 +234,13 @@ impl Answer {
         if self.status == StatusCode::SERVICE_UNAVAILABLE && self.message() == "switch_unavailable" {
             assert!(self.header("retry-after").is_some(), "{}", self.text());
         }
+    }
+
+    /// The path that was asked for.
+    fn path(&self) -> &str {
+        let uri = self.what.split_once("://").map_or("/", |(_, rest)| rest);
+        let path = uri.find('/').map_or("/", |at| &uri[at..]);
+        path.split('?').next().unwrap_or(path)
     }
 
     /// Everything, for the words of a failure.

@@ -40,8 +40,9 @@ pub struct Sources {
 
 pub(super) fn routes() -> Vec<Route<Context>> {
     LazyLock::force(&STARTED);
-    // Whoever asks for it takes `text/plain` or OpenMetrics; both are of this group.
-    vec![Route::new(Method::GET, "/metrics", "metrics", Access::Watch, metrics).answers("text/plain")]
+    // Whoever only knows the older text format reads it, too.
+    let types = &["application/openmetrics-text", "text/plain"];
+    vec![Route::new(Method::GET, "/metrics", "metrics", Access::Watch, metrics).answers(types)]
 }
 
 /// When this process began to serve, in seconds since 1970.

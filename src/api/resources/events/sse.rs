@@ -30,7 +30,7 @@ const AT_ONCE: usize = 64;
 
 pub(super) fn routes() -> Vec<Route<Context>> {
     let route = Route::new(Method::GET, EVENTS, "conference_events", Access::Read, events);
-    vec![route.answers("text/event-stream")]
+    vec![route.answers(&["text/event-stream"])]
 }
 
 /// What is still to be sent.
