@@ -44,7 +44,9 @@ pub enum Command {
         config: PathBuf,
     },
     /// Run the daemon with a simulated FreeSWITCH in it, to try the API; nothing is kept
-    #[command(after_help = "Examples:\n  convened demo\n  convened demo --listen 127.0.0.1:0 --duration 30s\n  convened demo --speed max")]
+    #[command(
+        after_help = "Examples:\n  convened demo\n  convened demo --listen 127.0.0.1:0 --duration 30s\n  convened demo --speed max"
+    )]
     Demo(Demo),
     /// Check a configuration file and the environment, and tell every problem
     #[command(after_help = "Example:\n  convened check-config /etc/convened/convened.toml")]
