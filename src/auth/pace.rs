@@ -53,7 +53,7 @@ impl From<IpAddr> for Payer {
 /// A request too many.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct TooFast {
-    /// So many in a row were refused, with this one.
+    /// So many were refused since the allowance was whole last, with this one.
     pub refused: u64,
 }
 
@@ -100,9 +100,12 @@ impl Pace {
         let mut spent = self.spent();
         // Put behind all others: they are in the order in which they asked last.
         let mut its = spent.remove(&payer).unwrap_or(Spent { whole_at: now, refused: 0 });
+        if its.whole_at <= now {
+            its.refused = 0;
+        }
         let whole_at = its.whole_at.max(now) + WHOLE_WITHIN / rate.get();
         let answer = if whole_at <= now + WHOLE_WITHIN {
-            (its.whole_at, its.refused) = (whole_at, 0);
+            its.whole_at = whole_at;
             Ok(())
         } else {
             its.refused += 1;
@@ -196,14 +199,13 @@ mod tests {
     }
 
     #[test]
-    fn those_in_a_row_are_counted_until_one_goes_on() {
-        let (pace, begun) = (pace(1), Instant::now());
-        assert_eq!(pace.spend(named("a"), begun), Ok(()));
-        assert_eq!(pace.spend(named("a"), begun), Err(TooFast { refused: 1 }));
-        assert_eq!(pace.spend(named("a"), begun), Err(TooFast { refused: 2 }));
-        let later = begun + Duration::from_secs(1);
-        assert_eq!(pace.spend(named("a"), later), Ok(()));
-        assert_eq!(pace.spend(named("a"), later), Err(TooFast { refused: 1 }));
+    fn a_flood_is_one_until_the_allowance_is_whole_again() {
+        let (pace, begun) = (pace(2), Instant::now());
+        let flood = |now| [(); 3].map(|()| pace.spend(named("a"), now).map_err(|it| it.refused));
+        assert_eq!(flood(begun), [Ok(()), Ok(()), Err(1)]);
+        assert_eq!(flood(begun + Duration::from_millis(500)), [Ok(()), Err(2), Err(3)]);
+        assert_eq!(flood(begun + Duration::from_millis(1000)), [Ok(()), Err(4), Err(5)]);
+        assert_eq!(flood(begun + Duration::from_millis(2000)), [Ok(()), Ok(()), Err(1)]);
     }
 
     #[test]

@@ -28,9 +28,9 @@ const NAMES: [&str; 14] = [
 const MOST: usize = 6;
 const LEAST: usize = 2;
 
-/// Events may wait for the daemon before its people wait for it: far fewer than the switch holds before it
-/// loses any.
-const AHEAD: usize = 20_000;
+/// So many events may wait for the daemon before its people wait for it: far fewer than the switch holds before it
+/// loses any, and few enough that the memory of this process is the daemon's and not the switch's.
+const AHEAD: usize = 2_000;
 
 struct Guest {
     call: String,
