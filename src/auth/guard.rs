@@ -70,6 +70,14 @@ impl Guard {
         Ok(principal)
     }
 
+    /// Whether a token that was let in is good still; that is no request of it.
+    ///
+    /// # Errors
+    /// [`AuthError::Throttled`]; those of the authenticator.
+    pub async fn look_again(&self, token: &str, client: IpAddr) -> Result<Principal, AuthError> {
+        self.pass(token, client.into(), self.authenticator.authenticate(token)).await
+    }
+
     /// A request from this client for which no token is needed.
     ///
     /// # Errors

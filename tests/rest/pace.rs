@@ -147,3 +147,16 @@ async fn what_needs_no_token_is_counted_by_address() {
         from("/readyz", "192.0.2.1").await.ok();
     }
 }
+
+#[tokio::test]
+async fn looking_whether_a_listener_may_listen_on_is_no_request_and_a_flood_does_not_end_it() {
+    let stage = Stage::new().await;
+    let listener = stage.token().await;
+    let guard = &stage.house.daemon.context().guard;
+    let (token, client) = (listener.token.as_deref().expect("a token"), [127, 0, 0, 1].into());
+    for _ in 0..3 * RATE {
+        guard.look_again(token, client).await.expect("good");
+    }
+    spends(&listener, RATE).await;
+    guard.look_again(token, client).await.expect("good still");
+}

@@ -2,6 +2,8 @@
 
 use std::net::IpAddr;
 
+use http::StatusCode;
+
 use super::{Context, not_let_in};
 use crate::api::{Access, ApiError, Asking, Gate};
 use crate::auth::{self, AccountId, Principal, Scope};
@@ -44,6 +46,14 @@ impl Context {
     ) -> Result<Principal, ApiError> {
         let admitted = self.guard.authenticate(token.expose(), client).await;
         admitted.map_err(|error| not_let_in(error, client))
+    }
+
+    /// Whether a token that was let in is good still. One that cannot be checked just now is as good as it was.
+    pub(in crate::api::resources) async fn is_still_let_in(&self, token: &Secret, client: IpAddr) -> bool {
+        match self.guard.look_again(token.expose(), client).await {
+            Ok(_) => true,
+            Err(error) => not_let_in(error, client).status() != StatusCode::UNAUTHORIZED,
+        }
     }
 }
 
