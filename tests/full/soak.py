@@ -1,12 +1,13 @@
 #!/usr/bin/env python3
-"""An hour (or as long as was said) of the demo at full speed: does the daemon's memory stay flat?
+"""An hour (or as long as was said) of the demo's traffic at full speed: does the daemon's memory stay flat?
 
     python3 tests/full/soak.py PROGRAM [--seconds 3600] [--speed max] [--series FILE]
 
-The demo runs with listeners at it: a websocket and an event stream that read all, a websocket that reads nothing,
-REST readers, and somebody who mutes, locks and kicks everybody, so that conferences end and begin. Every ten
-seconds memory (VmRSS, VmHWM), open files, threads and the events of the last ten seconds go into the series, and
-the last line is the verdict. The first ten minutes are warming up: ended conferences are remembered so long.
+A daemon beside the demo follows the demo's switch, so that its memory is its own and not the switch's. It has
+listeners: a websocket and an event stream that read all, a websocket that reads nothing, REST readers, and somebody
+who mutes, locks and kicks everybody, so that conferences end and begin. Every ten seconds its memory (VmRSS, VmHWM),
+open files, threads, events and the memory of the demo go into the series, and the last line is the verdict. The
+first ten minutes are warming up: ended conferences are remembered so long.
 """
 
 import argparse
@@ -21,6 +22,8 @@ import sys
 import threading
 import time
 
+from faults.house import Daemon
+
 
 def status(pid):
     """Fields of /proc/PID/status by name."""
@@ -34,7 +37,7 @@ def drain(stream):
 
 
 class Demo:
-    """The program under test, and what its welcome says."""
+    """The switch and its people, and what the welcome says."""
 
     def __init__(self, program, speed):
         command = [program, "demo", "--listen", "127.0.0.1:0", "--speed", speed]
@@ -42,11 +45,8 @@ class Demo:
         self.rooms = []
         for line in self.process.stdout:
             words = line.decode().split()
-            if words[:1] == ["API"]:
-                self.host, port = words[1].split("/")[2].split(":")
-                self.port = int(port)
-            if words[:1] == ["token"]:
-                self.token = words[1]
+            if words[:2] == ["convened", "demo:"]:
+                self.port = int(words[-1].split(":")[1])
             if words[:1] == ["curl"] and "/conferences/" in words[-1]:
                 self.rooms.append(words[-1].rsplit("/conferences/")[-1].split("/")[0])
             if words[:1] == ["What"]:
@@ -54,21 +54,22 @@ class Demo:
         for stream in (self.process.stdout, self.process.stderr):
             threading.Thread(target=drain, args=(stream,), daemon=True).start()
 
-    def request(self, connection, method, path, body=None):
-        headers = {"X-Auth-Token": self.token}
-        connection.request(method, path, body and json.dumps(body), headers)
-        answer = connection.getresponse()
-        return answer.status, answer.read()
 
-    def connect(self):
-        return http.client.HTTPConnection(self.host, self.port, timeout=60)
+def connect(daemon):
+    return http.client.HTTPConnection("127.0.0.1", daemon.port, timeout=60)
+
+
+def request(daemon, connection, method, path, body=None):
+    connection.request(method, path, body and json.dumps(body), {"X-Auth-Token": daemon.token})
+    answer = connection.getresponse()
+    return answer.status, answer.read()
 
 
 class Listeners:
     """Everybody who listens, asks and acts; each counts what it did."""
 
-    def __init__(self, demo):
-        self.demo = demo
+    def __init__(self, daemon, rooms):
+        self.daemon, self.rooms = daemon, rooms
         self.counts = {}
         for name in ("websocket", "idle_websocket", "sse", "reader", "reader2", "actor"):
             self.counts[name] = 0
@@ -79,17 +80,18 @@ class Listeners:
         while True:
             try:
                 work(name)
-            except (OSError, http.client.HTTPException):
+            except (OSError, ValueError, http.client.HTTPException):
                 # Whoever is too slow is put out, and comes again.
                 time.sleep(1)
 
     def subscribe(self):
-        end = socket.create_connection((self.demo.host, self.demo.port))
+        end = socket.create_connection(("127.0.0.1", self.daemon.port))
         key = base64.b64encode(os.urandom(16)).decode()
         head = f"GET /ws HTTP/1.1\r\nHost: demo\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
-        head += f"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: {key}\r\nX-Auth-Token: {self.demo.token}\r\n\r\n"
+        head += f"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: {key}\r\nX-Auth-Token: {self.daemon.token}\r\n\r\n"
         end.sendall(head.encode())
-        message = {"action": "subscribe", "data": {"binding": "conference.event.*.*", "snapshot": True}}
+        message = {"action": "subscribe", "data": {"account_id": "demo", "binding": "conference.event.*.*",
+                                                 "snapshot": True}}
         end.sendall(frame(1, json.dumps(message).encode()))
         return end
 
@@ -122,32 +124,32 @@ class Listeners:
                 end.send(frame(10, b""))
 
     def sse(self, name):
-        connection = self.demo.connect()
-        headers = {"X-Auth-Token": self.demo.token, "Accept": "text/event-stream"}
-        connection.request("GET", f"/v2/accounts/demo/conferences/{self.demo.rooms[0]}/events", headers=headers)
+        connection = connect(self.daemon)
+        headers = {"X-Auth-Token": self.daemon.token, "Accept": "text/event-stream"}
+        connection.request("GET", f"/v2/accounts/demo/conferences/{self.rooms[0]}/events", headers=headers)
         answer = connection.getresponse()
         while part := answer.read1(1 << 16):
             self.counts[name] += part.count(b"\n\n")
 
     def reader(self, name):
-        connection = self.demo.connect()
+        connection = connect(self.daemon)
         while True:
-            for room in self.demo.rooms:
+            for room in self.rooms:
                 for path in ("", f"/{room}", f"/{room}/participants"):
-                    status, _ = self.demo.request(connection, "GET", "/v2/accounts/demo/conferences" + path)
+                    status, _ = request(self.daemon, connection, "GET", "/v2/accounts/demo/conferences" + path)
                     assert status < 500, (path, status)
                     self.counts[name] += 1
                     time.sleep(0.05)
 
     def actor(self, name):
-        connection = self.demo.connect()
+        connection = connect(self.daemon)
         while True:
-            for room in self.demo.rooms:
+            for room in self.rooms:
                 base = f"/v2/accounts/demo/conferences/{room}"
                 action = random.choice(["mute", "unmute", "deaf", "undeaf", "kick"])
-                self.demo.request(connection, "PUT", base + "/participants", {"data": {"action": action}})
+                request(self.daemon, connection, "PUT", base + "/participants", {"data": {"action": action}})
                 for action in ("lock", "unlock"):
-                    self.demo.request(connection, "PUT", base, {"data": {"action": action}})
+                    request(self.daemon, connection, "PUT", base, {"data": {"action": action}})
                 self.counts[name] += 3
             time.sleep(2)
 
@@ -158,8 +160,8 @@ def frame(opcode, body):
     return bytes([0x80 | opcode]) + size + bytes(4) + body
 
 
-def events(demo, connection):
-    lines = demo.request(connection, "GET", "/metrics")[1].decode().splitlines()
+def events(daemon, connection):
+    lines = request(daemon, connection, "GET", "/metrics")[1].decode().splitlines()
     return sum(float(line.split()[-1]) for line in lines if line.startswith("convened_node_events_total{"))
 
 
@@ -171,23 +173,25 @@ def main():
     parser.add_argument("--series", default="soak.tsv")
     asked = parser.parse_args()
     demo = Demo(asked.program, asked.speed)
-    listeners = Listeners(demo)
-    connection = demo.connect()
+    daemon = Daemon(asked.program, {"fs1": (demo.port, "ClueCon", "")}, account="demo")
+    daemon.followed()
+    listeners, connection = Listeners(daemon, demo.rooms), connect(daemon)
     began, seen, before, rows = time.monotonic(), 0, time.monotonic(), []
     with open(asked.series, "w", buffering=1) as series:
-        print("seconds", "rss_kb", "peak_kb", "files", "threads", "events", "events_per_s", *listeners.counts,
+        print("seconds", "rss_kb", "peak_kb", "files", "threads", "events", "events_per_s", "demo_rss_kb", *listeners.counts,
               sep="\t", file=series)
-        while demo.process.poll() is None and time.monotonic() - began < asked.seconds + 10:
+        while daemon.process.poll() is None and time.monotonic() - began < asked.seconds + 10:
             time.sleep(10)
-            now, total = time.monotonic(), events(demo, connection)
-            proc = status(demo.process.pid)
+            now, total = time.monotonic(), events(daemon, connection)
+            proc = status(daemon.pid)
             rss, peak = (int(proc[name].split()[0]) for name in ("VmRSS", "VmHWM"))
-            files = len(os.listdir(f"/proc/{demo.process.pid}/fd"))
+            files = len(os.listdir(f"/proc/{daemon.pid}/fd"))
             rows.append((now - began, rss, files, total))
             print(round(now - began), rss, peak, files, proc["Threads"], round(total),
-                  round((total - seen) / (now - before)), *listeners.counts.values(), sep="\t", file=series)
+                  round((total - seen) / (now - before)), status(demo.process.pid)["VmRSS"].split()[0], *listeners.counts.values(), sep="\t", file=series)
             seen, before = total, now
-    died = demo.process.poll()
+    died = daemon.process.poll()
+    daemon.remove()
     demo.process.terminate()
     demo.process.wait()
     return verdict(rows, died)
@@ -202,7 +206,7 @@ def verdict(rows, died):
     flat = died is None and late <= max(early * 1.1, early + 4096)
     print(f"memory {'flat' if flat else 'GROWS'}: {rows[-1][0]:.0f} s, {rows[-1][3]:.0f} events, "
           f"RSS {rows[0][1]} kB at first, {early} kB in the second sixth, {late} kB in the last, "
-          f"{rows[-1][2]} open files" + (f"; the demo ended with {died}" if died is not None else ""))
+          f"{rows[-1][2]} open files" + (f"; the daemon ended with {died}" if died is not None else ""))
     return 0 if flat else 1
 
 

@@ -109,7 +109,8 @@ class Client:
 class Daemon:
     """`convened run` in a folder of its own; `sections` are lines of its configuration by section."""
 
-    def __init__(self, program, nodes, sections=None, wrap=(), variables=None, database=None, log="file"):
+    def __init__(self, program, nodes, sections=None, wrap=(), variables=None, database=None, log="file",
+                 account=ACCOUNT):
         self.program = program
         self.folder = Path(tempfile.mkdtemp(prefix="convened-faults-"))
         self.config = self.folder / "convened.toml"
@@ -118,7 +119,7 @@ class Daemon:
         sections = dict(sections or {})
         sections["api"] = f'listen = "127.0.0.1:{self.port}"\n' + sections.get("api", "")
         sections["database"] = f'url = "sqlite://{database or self.folder / "convened.db"}"\n'
-        sections["conference"] = f'default_account = "{ACCOUNT}"\n' + sections.get("conference", "")
+        sections["conference"] = f'default_account = "{account}"\n' + sections.get("conference", "")
         text = "".join(f"[{name}]\n{lines}\n" for name, lines in sections.items())
         for name, (port, password, more) in nodes.items():
             text += f'[[node]]\nname = "{name}"\naddress = "127.0.0.1:{port}"\npassword = "{password}"\n{more}\n'
