@@ -90,6 +90,7 @@ async fn switch() -> (Switch, Vec<String>) {
 async fn daemon(switch: SocketAddr, folder: &std::path::Path) -> (Daemon, String) {
     let mut config = Config::default();
     config.api.listen = vec![convened::config::Listen::Plain(([127, 0, 0, 1], 0).into())];
+    config.api.max_requests_per_s = 0;
     config.api.max_connections = 4 * ALL;
     config.database.url = format!("sqlite://{}", folder.join("convened.db").display());
     config.node.push(Node::new("fs1", switch.to_string(), Secret::new("ClueCon")));

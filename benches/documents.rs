@@ -113,6 +113,7 @@ fn by_store(store: Arc<dyn Store>) -> Pair {
 async fn by_http(url: &str) -> (Daemon, Pair) {
     let mut config = Config::default();
     config.api.listen = vec![convened::config::Listen::Plain(([127, 0, 0, 1], 0).into())];
+    config.api.max_requests_per_s = 0;
     config.database.url = url.to_owned();
     let daemon = Daemon::start(&config).await.expect("a daemon");
     let new = NewCredential {

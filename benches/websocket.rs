@@ -68,6 +68,7 @@ async fn switch() -> (Switch, Vec<String>) {
 async fn daemon(switch: SocketAddr, folder: &std::path::Path) -> (Daemon, String) {
     let mut config = Config::default();
     config.api.listen = vec![convened::config::Listen::Plain(([127, 0, 0, 1], 0).into())];
+    config.api.max_requests_per_s = 0;
     config.api.max_connections = 2 * (SUBSCRIBERS + STALLED);
     config.events.max_connections_per_token = 2 * (SUBSCRIBERS + STALLED);
     config.database.url = format!("sqlite://{}", folder.join("convened.db").display());

@@ -21,7 +21,8 @@
 //! [`GRACE_TIME`] seconds is let in still: conferences must be controllable without it.
 //!
 //! Nobody guesses 256 bits, but a script with a wrong token asks the database as often as it likes and
-//! fills the log: the [`Throttle`] ends that.
+//! fills the log: the [`Throttle`] ends that. Who has a good one and asks without end is slowed down by the
+//! [`Pace`], so that there is time for others.
 
 mod authenticator;
 mod credentials;
@@ -29,6 +30,7 @@ mod grace;
 mod guard;
 mod monotonic;
 mod outage;
+mod pace;
 mod principal;
 mod scopes;
 mod throttle;
@@ -40,6 +42,7 @@ pub use credentials::{Credential, Credentials, Issued, NewCredential};
 pub use grace::GRACE_TIME;
 pub use guard::Guard;
 pub use monotonic::MonotonicClock;
+pub use pace::{Pace, Payer, TooFast};
 pub use principal::{Access, Principal};
 pub use scopes::{InvalidScopes, Scope, Scopes};
 pub use throttle::{Ended, Failed, MOST_FAILURES, MOST_SOURCES, Source, Throttle, Verdict, WINDOW};

@@ -4,6 +4,8 @@
 mod client;
 #[path = "rest/demo.rs"]
 mod demo;
+#[path = "faults/machine.rs"]
+mod faults;
 #[path = "rest/ledger.rs"]
 mod ledger;
 #[path = "rest/logs.rs"]

@@ -36,6 +36,8 @@ mod origins;
 mod outages;
 #[path = "rest/owners.rs"]
 mod owners;
+#[path = "rest/pace.rs"]
+mod pace;
 #[path = "rest/picture.rs"]
 mod picture;
 #[path = "rest/playing.rs"]

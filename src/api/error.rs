@@ -113,7 +113,7 @@ impl ApiError {
         Self::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "unsupported_media_type", data)
     }
 
-    /// 429: too many wrong credentials from one address; again in `seconds`.
+    /// 429: too many wrong credentials from one address, or more requests than one may send; again in `seconds`.
     pub fn too_many_requests(seconds: u32) -> Self {
         Self::new(StatusCode::TOO_MANY_REQUESTS, "too_many_requests", json!({})).retry_after(seconds)
     }

@@ -133,6 +133,8 @@ pub fn router(settings: &config::Metrics) -> Result<Router<Context>, super::Rout
 fn not_let_in(error: AuthError, client: Client) -> ApiError {
     match error {
         AuthError::Store(error) => error.into(),
+        AuthError::TooFast { rate } => ApiError::too_many_requests(1)
+            .with_data("message", format!("more than {rate} requests within a second")),
         AuthError::Throttled { retry_after } => ApiError::too_many_requests(retry_after),
         wrong => ApiError::invalid_credentials().with_private(format_args!("{wrong}, sent by {client}")),
     }

@@ -1,6 +1,7 @@
 //! A daemon with all its parts, running.
 
 use std::net::SocketAddr;
+use std::num::NonZeroU32;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
@@ -16,7 +17,7 @@ use crate::actions::words::Places;
 use crate::amqp::{self, Broker, Publisher};
 use crate::api::resources::{self, Context, Events, Ledger, Owners, Sources};
 use crate::api::{self, Api, Server, Stopped};
-use crate::auth::{AccountId, Authenticator, Guard, MonotonicClock};
+use crate::auth::{AccountId, Authenticator, Guard, MonotonicClock, Pace};
 use crate::callin::{self, CallIn, Waiting};
 use crate::cli::Failure;
 use crate::config::{Config, Listen};
@@ -134,7 +135,10 @@ impl Daemon {
             switchboard: switchboard.clone(),
             documents: documents.clone(),
             document_turns: Semaphore::new(resources::DOCUMENT_TURNS),
-            guard: Guard::new(Authenticator::with_clocks(store.clone(), clock.clone(), monotonic)),
+            guard: Guard::new(
+                Authenticator::with_clocks(store.clone(), clock.clone(), monotonic),
+                Pace::new(NonZeroU32::new(config.api.max_requests_per_s)),
+            ),
             store: store.clone(),
             default_account: default_account.clone(),
             owners: Owners::default(),

@@ -38,7 +38,7 @@ pub async fn demo(mut config: Config, demo: Demo) -> Result<(), Failure> {
     let token = issue_token(&daemon).await?;
     say(&welcome(&daemon, &switch, &rooms, &token));
     let told = tokio::spawn(story::tell(daemon.hub().listen(), rooms.clone()));
-    let lively = tokio::spawn(people::come_and_go(switch, rooms));
+    let lively = tokio::spawn(people::come_and_go(switch, rooms, demo.speed));
     tokio::select! {
         _ = stopping.received() => {}
         () = tokio::time::sleep(demo.duration.unwrap_or(Duration::MAX)), if demo.duration.is_some() => {}

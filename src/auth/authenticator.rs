@@ -91,7 +91,7 @@ struct Waits {
     lost: Duration,
 }
 
-/// Why somebody is not let in. To the client all but the last two are one: `invalid_credentials`.
+/// Why somebody is not let in. To the client all but the last three are one: `invalid_credentials`.
 #[derive(Debug, thiserror::Error)]
 pub enum AuthError {
     /// There is no such token or key.
@@ -114,6 +114,12 @@ pub enum AuthError {
     Throttled {
         /// For so many seconds still.
         retry_after: u32,
+    },
+    /// It was good a moment ago, and sends more requests than it may.
+    #[error("more than {rate} requests within a second")]
+    TooFast {
+        /// So many it may send in a second.
+        rate: u32,
     },
     /// The database failed.
     #[error(transparent)]

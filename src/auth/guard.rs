@@ -1,32 +1,35 @@
-//! Credentials from somewhere: the throttle before the authenticator.
+//! Credentials from somewhere: the throttle and the pace before the authenticator.
 //!
-//! Owns: what is a failure, and what is logged of a block. Leaves counting to `throttle` and the
-//! credentials to `authenticator`.
+//! Owns: what is a failure, who pays for a request, and what is logged of a block. Leaves counting to `throttle`
+//! and `pace`, and the credentials to `authenticator`.
 //!
 //! A failure is a credential that was sent and is wrong: unknown, expired, revoked. None at all is no
 //! failure, nor is a database that does not answer.
 
 use std::future::Future;
+use std::sync::Arc;
 
 use tracing::{info, warn};
 
 use super::credentials::{Hash, hash_of, looks_like_a_secret};
+use super::pace::{Pace, Payer, TooFast};
 use super::throttle::{Failed, Source, Throttle, Verdict};
 use super::{AuthError, Authenticator, Issued, Principal};
 use crate::peer::Client;
 
-/// Lets in who has a good credential, and slows down who guesses.
+/// Lets in who has a good credential, and slows down who guesses or asks too fast.
 #[derive(Debug)]
 pub struct Guard {
     authenticator: Authenticator,
     throttle: Throttle,
+    pace: Pace,
 }
 
 impl Guard {
     /// Before this authenticator; by its monotonic clock.
     #[must_use]
-    pub fn new(authenticator: Authenticator) -> Self {
-        Self { authenticator, throttle: Throttle::default() }
+    pub fn new(authenticator: Authenticator, pace: Pace) -> Self {
+        Self { authenticator, throttle: Throttle::default(), pace }
     }
 
     /// The authenticator behind it, which knows nothing of addresses.
@@ -39,12 +42,64 @@ impl Guard {
         &self.throttle
     }
 
-    /// [`Authenticator::authenticate`], for a token that this client sent.
+    /// Who asks too fast; for metrics.
+    pub fn pace(&self) -> &Pace {
+        &self.pace
+    }
+
+    /// [`Authenticator::authenticate`], for a token that this client sent. It is a request of that token.
+    ///
+    /// # Errors
+    /// [`AuthError::TooFast`], [`AuthError::Throttled`]; those of the authenticator.
+    pub async fn authenticate(&self, token: &str, client: Client) -> Result<Principal, AuthError> {
+        let asking = self.authenticator.authenticate(token);
+        if self.pace.rate().is_none() || !looks_like_a_secret(token) {
+            return self.pass(token, client.into(), asking).await;
+        }
+        let hash = hash_of(token);
+        let payer = self.pace.payer_of(&hash);
+        let is_paid = payer.is_some();
+        if let Some(payer) = payer {
+            self.spend(payer)?;
+        }
+        let principal = self.pass(token, client.into(), asking).await?;
+        if !is_paid {
+            self.pace.learn(hash, &principal.credential);
+            self.spend(Payer::Credential(Arc::clone(&principal.credential)))?;
+        }
+        Ok(principal)
+    }
+
+    /// Whether a token that was let in is good still; that is no request of it.
     ///
     /// # Errors
     /// [`AuthError::Throttled`]; those of the authenticator.
-    pub async fn authenticate(&self, token: &str, client: Client) -> Result<Principal, AuthError> {
+    pub async fn look_again(&self, token: &str, client: Client) -> Result<Principal, AuthError> {
         self.pass(token, client.into(), self.authenticator.authenticate(token)).await
+    }
+
+    /// A request from this client for which no token is needed.
+    ///
+    /// # Errors
+    /// [`AuthError::TooFast`].
+    pub fn ask_openly(&self, client: Client) -> Result<(), AuthError> {
+        self.spend(client.into())
+    }
+
+    fn spend(&self, payer: Payer) -> Result<(), AuthError> {
+        let Some(rate) = self.pace.rate() else { return Ok(()) };
+        let spent = self.pace.spend(payer.clone(), self.authenticator.monotonic().now());
+        spent.map_err(|TooFast { refused }| {
+            // A flood would fill the log: powers of two are enough to see its size.
+            if refused.is_power_of_two() {
+                let who = match &payer {
+                    Payer::Credential(id) => format!("credential {id}"),
+                    Payer::Address(source) => source.to_string(),
+                };
+                warn!(who, refused, "requests beyond api.max_requests_per_s are refused");
+            }
+            AuthError::TooFast { rate: rate.get() }
+        })
     }
 
     /// [`Authenticator::exchange`], for a key that this client sent.

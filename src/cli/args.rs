@@ -44,7 +44,9 @@ pub enum Command {
         config: PathBuf,
     },
     /// Run the daemon with a simulated FreeSWITCH in it, to try the API; nothing is kept
-    #[command(after_help = "Examples:\n  convened demo\n  convened demo --listen 127.0.0.1:0 --duration 30s")]
+    #[command(
+        after_help = "Examples:\n  convened demo\n  convened demo --listen 127.0.0.1:0 --duration 30s\n  convened demo --speed max"
+    )]
     Demo(Demo),
     /// Check a configuration file and the environment, and tell every problem
     #[command(after_help = "Example:\n  convened check-config /etc/convened/convened.toml")]
@@ -122,6 +124,10 @@ pub struct Demo {
     /// Stop by itself after a time such as 30s, 5m or 1h
     #[arg(long, value_name = "TIME", value_parser = parse_time)]
     pub duration: Option<Duration>,
+    /// How many times as fast as people are: a number above 0 (1000 is the most), or max for as fast as the
+    /// daemon follows
+    #[arg(long, value_name = "N", default_value = "1")]
+    pub speed: Speed,
 }
 
 /// `convened replay`.
@@ -138,10 +144,10 @@ pub struct Replay {
     pub speed: Speed,
 }
 
-/// How fast a recording is played.
+/// How fast a recording is played, or the people of the demo are.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Speed {
-    /// So many times as fast as it was recorded; above 0.
+    /// So many times as fast as it was recorded, or as people are; above 0.
     Times(f64),
     /// Without any pause.
     Max,

@@ -97,6 +97,7 @@ fn check_api(api: &Api, found: &mut Found) {
         }
     }
     found.size("api.max_connections", api.max_connections, 1, 1_000_000);
+    found.range("api.max_requests_per_s", api.max_requests_per_s.into(), 0, 1_000_000);
     found.size("api.max_body_bytes", api.max_body_bytes, 1024, 1 << 30);
     // hyper's buffer, which holds a head, cannot be smaller than 8 KiB.
     found.size("api.max_header_bytes", api.max_header_bytes, 8192, 1 << 20);

@@ -45,6 +45,7 @@ pub(super) fn changed(old: &Config, new: &Config) -> Vec<&'static str> {
             trusted_proxies,
             cors_origins,
             max_connections,
+            max_requests_per_s,
             max_body_bytes,
             max_header_bytes,
             header_timeout_ms,

@@ -35,6 +35,8 @@ pub struct Api {
     pub cors_origins: Vec<String>,
     /// Connections at the same time; one more is answered 503 and closed.
     pub max_connections: usize,
+    /// Requests of one token, or of all tokens of one API key, within a second; 0: as many as they like.
+    pub max_requests_per_s: u32,
     /// The largest request body, in bytes.
     pub max_body_bytes: usize,
     /// The largest request head (request line and headers together), in bytes.
@@ -62,6 +64,7 @@ impl Default for Api {
             trusted_proxies: Vec::new(),
             cors_origins: Vec::new(),
             max_connections: 1024,
+            max_requests_per_s: 1000,
             max_body_bytes: 1 << 20,
             max_header_bytes: 1 << 16,
             header_timeout_ms: 10_000,

@@ -1,5 +1,8 @@
 #!/bin/sh
-# Before a release: the stories of tests/run.sh with larger numbers. Takes an hour or so.
+# Before a release: the stories of tests/run.sh with larger numbers. Takes an hour or so. What needs root or says
+# something of the release build only is run by hand beside it:
+#   python3 tests/full/faults.py target/release/convened
+#   python3 tests/full/soak.py target/release/convened
 set -eu
 cd "$(dirname "$0")/../.."
 

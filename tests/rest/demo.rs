@@ -3,8 +3,9 @@
 use std::process::Stdio;
 
 use serde_json::{Value, json};
+use tokio::time::timeout;
 
-use crate::client::column;
+use crate::client::{PATIENCE, Rest, column, look_again};
 use crate::process::{Ended, Process, names};
 
 /// Whether a line tells of a change: `  12:34:56  Stand-up   Ada joins`.
@@ -96,6 +97,26 @@ async fn the_demo_ends_by_itself_after_the_time_it_was_given() {
     let demo =
         Process::start(&["demo", "--listen", "127.0.0.1:0", "--duration", "1s"], &[("TMPDIR", &temporary)]);
     assert_ends_without_a_trace(demo, &folder, None).await;
+}
+
+#[tokio::test]
+async fn at_full_speed_more_happens_than_people_could_do_and_the_daemon_follows() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let temporary = folder.path().to_string_lossy().into_owned();
+    let demo =
+        Process::start(&["demo", "--listen", "127.0.0.1:0", "--speed", "max"], &[("TMPDIR", &temporary)]);
+    // People would take some ten minutes for as many lines.
+    let hurried = async {
+        while demo.out.so_far().len() < 1000 {
+            look_again().await;
+        }
+    };
+    timeout(PATIENCE, hurried).await.expect("much happens");
+    let api = demo.out.until(|line| line.trim_start().starts_with("API ")).await;
+    let address = api.split("http://").nth(1).expect("an address").trim_end_matches("/v2");
+    let nobody = Rest::new(address.parse().expect("an address"), "demo", None);
+    assert_eq!(nobody.get("/readyz").await.ok()["nodes"]["fs1"], "followed");
+    assert_ends_without_a_trace(demo, &folder, Some("TERM")).await;
 }
 
 #[tokio::test]

@@ -205,6 +205,11 @@ fn process(context: &Context, page: &mut Page<'_>) -> fmt::Result {
         "Requests refused after too many wrong credentials",
         context.guard.throttle().refused_total(),
     )?;
+    page.counter(
+        "convened_hurried_requests",
+        "Requests beyond api.max_requests_per_s",
+        context.guard.pace().refused_total(),
+    )?;
     page.one(
         "convened_audit_lost_rows",
         "Rows of the audit log that the database did not take",

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::{ACCOUNT, Room};
+use crate::cli::Speed;
 use crate::sim::dice::Dice;
 use crate::sim::switch::Switch;
 use crate::sim::world::Caller;
@@ -27,13 +28,17 @@ const NAMES: [&str; 14] = [
 const MOST: usize = 6;
 const LEAST: usize = 2;
 
+/// So many events may wait for the daemon before its people wait for it: far fewer than the switch holds before it
+/// loses any, and few enough that the memory of this process is the daemon's and not the switch's.
+const AHEAD: usize = 2_000;
+
 struct Guest {
     call: String,
     talking: bool,
 }
 
 /// Keeps the conferences lively for ever. The switch lives as long as this does.
-pub(super) async fn come_and_go(switch: Switch, rooms: Vec<Room>) {
+pub(super) async fn come_and_go(switch: Switch, rooms: Vec<Room>, speed: Speed) {
     let mut dice = Dice::new(rand::random());
     let mut guests: Vec<Vec<Guest>> = rooms.iter().map(|_| Vec::new()).collect();
     let mut calls = 0;
@@ -61,7 +66,20 @@ pub(super) async fn come_and_go(switch: Switch, rooms: Vec<Room>) {
                 guests.swap_remove(speaker);
             }
         }
-        tokio::time::sleep(Duration::from_millis(250 + dice.below(900))).await;
+        pause(&switch, Duration::from_millis(250 + dice.below(900)), speed).await;
+    }
+}
+
+/// What lies between two things that happen.
+async fn pause(switch: &Switch, time: Duration, speed: Speed) {
+    match speed {
+        Speed::Times(times) => tokio::time::sleep(time.div_f64(times.clamp(0.001, 1000.0))).await,
+        Speed::Max => {
+            while switch.longest_queue() > AHEAD {
+                tokio::time::sleep(Duration::from_millis(1)).await;
+            }
+            tokio::task::yield_now().await;
+        }
     }
 }
 

@@ -163,7 +163,7 @@ impl Subscriber {
                 patience = 1 + dice.below(120);
                 drop(line);
                 if dice.chance(0.5) {
-                    let later = *stage.step.borrow() + dice.below(60);
+                    let later = stage.step.borrow().saturating_add(dice.below(60));
                     stage.step.wait_for(|step| *step >= later).await.expect("life goes on");
                 }
                 let with_all = dice.chance(0.8);

@@ -134,16 +134,12 @@ impl Sending {
         }
     }
 
-    /// A token that cannot be checked just now is as good as it was.
     async fn is_still_let_in(&mut self) -> bool {
         let Some(token) = self.token.as_ref().filter(|_| self.check_at <= Instant::now()) else {
             return true;
         };
         self.check_at = Instant::now() + self.context.events.check_every();
-        match self.context.let_in(token, self.client).await {
-            Ok(_) => true,
-            Err(error) => error.status() != http::StatusCode::UNAUTHORIZED,
-        }
+        self.context.is_still_let_in(token, self.client).await
     }
 
     fn write(&mut self, piece: &Piece, text: &mut String) {

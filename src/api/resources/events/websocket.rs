@@ -241,12 +241,9 @@ impl Session {
         }
     }
 
-    /// A token that cannot be checked just now is as good as it was.
     async fn is_still_let_in(&self) -> bool {
         for known in &self.known {
-            if let Err(error) = self.context.let_in(&known.token, self.client).await
-                && error.status() == http::StatusCode::UNAUTHORIZED
-            {
+            if !self.context.is_still_let_in(&known.token, self.client).await {
                 return false;
             }
         }
