@@ -30,7 +30,7 @@ async fn each_operation_takes_the_scopes_that_the_document_names_and_no_fewer() 
     house.join(&id, "Ann").await;
     let people = house.owner().await.get(&format!("conferences/{id}/participants")).await.ok();
     let participant = people[0]["participant_id"].to_string();
-    let nobody = Rest::new(house.daemon.address(), ACCOUNT, None);
+    let nobody = Rest::new(house.address(), ACCOUNT, None);
     let mut checked = 0;
     for (what, operation) in operations() {
         let scopes = operation["security"]
@@ -92,7 +92,7 @@ async fn each_command_of_the_api_reference_does_what_it_is_for() {
             .env("NO_PROXY", "*")
             .env("KEY", &key)
             .env("T", token);
-        shell.env("H", format!("http://{}", house.daemon.address())).env("A", ACCOUNT).env("C", &id);
+        shell.env("H", format!("http://{}", house.address())).env("A", ACCOUNT).env("C", &id);
         shell
             .env("P", people[0]["participant_id"].to_string())
             .env("R", revision.as_str().expect("a revision"));
@@ -107,7 +107,7 @@ async fn each_command_of_the_api_reference_does_what_it_is_for() {
 #[tokio::test]
 async fn the_document_is_served_to_everybody_and_told_apart_by_its_tag() {
     let house = House::start().await;
-    let nobody = Rest::new(house.daemon.address(), ACCOUNT, None);
+    let nobody = Rest::new(house.address(), ACCOUNT, None);
     for path in ["/v2/openapi.json", "/v2/asyncapi.json"] {
         let ask = |tag: Option<String>| {
             let uri = format!("http://{}{path}", nobody.address);
