@@ -73,9 +73,11 @@ async fn when_every_place_is_taken_those_who_are_in_and_the_switch_go_on() {
         assert!(answer.starts_with("HTTP/1.1 503 ") && answer.contains("too_many_connections"), "{answer}");
         acts_and_follows(&site, &kept).await;
     }
-    let told: Vec<_> =
-        daemon.err.so_far().into_iter().filter(|line| line.contains("api.max_connections")).collect();
-    assert_eq!(told.len(), 2, "the first and the second, of three: {told:?}");
+    daemon.signal("TERM").await;
+    let ended = daemon.ended().await;
+    assert_eq!(ended.code, Some(0));
+    let told = ended.err.lines().filter(|line| line.contains("api.max_connections")).count();
+    assert_eq!(told, 2, "the first and the second, of three: {}", ended.err);
 }
 
 /// All that a connection of its own is told.
