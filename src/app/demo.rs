@@ -43,9 +43,10 @@ pub async fn demo(mut config: Config, demo: Demo) -> Result<(), Failure> {
         _ = stopping.received() => {}
         () = tokio::time::sleep(demo.duration.unwrap_or(Duration::MAX)), if demo.duration.is_some() => {}
     }
-    lively.abort();
     told.abort();
     daemon.stop().await;
+    // Not before: the daemon would take it for an outage.
+    lively.abort();
     say("The demo is over; nothing is kept.");
     Ok(())
 }
