@@ -13,8 +13,6 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
 
-use clap::Parser;
-
 pub use args::{
     Args, Command, CredentialCommand, CredentialCreate, CredentialList, CredentialRevoke, Demo, Export,
     Import, KeyCommand, List, Migrate, OnConference, OnPeople, PeopleCommand, Remote, Replay, Scope, Show,
@@ -23,7 +21,7 @@ pub use args::{
 pub use failure::Failure;
 
 use crate::auth::CredentialKind;
-use crate::config::{Config, Environment, Log};
+use crate::config::{Config, Environment, Log, Written};
 use crate::telemetry::{self, Level, Logs, TelemetryError};
 
 /// For work that blocks a thread to end after a command has.
@@ -45,6 +43,8 @@ pub struct Again {
     pub file: PathBuf,
     /// What lies over it.
     pub environment: Environment,
+    /// What it says now.
+    pub written: Written,
     /// Takes `log.level` over.
     pub level: Level,
 }
@@ -85,7 +85,7 @@ pub trait Program {
 
 /// Does what the command line of this process asks for.
 pub fn main(program: &impl Program) -> ExitCode {
-    let args = match Args::try_parse() {
+    let args = match Args::of_process() {
         Ok(args) => args,
         Err(error) => {
             // Help and version come this way too, with code 0. There is nobody to tell if the
@@ -108,7 +108,8 @@ fn execute(command: Command, environment: &Environment, program: &impl Program) 
         Command::Run { config: file } => {
             let config = Config::load(&file, environment)?;
             let logs = start_logs(&config.log)?;
-            let again = Again { file, environment: environment.clone(), level: logs.level() };
+            let written = Written::read(&file);
+            let again = Again { file, environment: environment.clone(), written, level: logs.level() };
             block_on_beside(&logs, program.run(config, again))
         }
         Command::Demo(demo) => {
@@ -137,7 +138,7 @@ fn execute(command: Command, environment: &Environment, program: &impl Program) 
         }
         Command::People(command) => block_on(program.people(command)),
         Command::Completions { shell } => {
-            Ok(Printed { stdout: manual::completions(shell), ..Printed::default() })
+            print_all_that_is_read(&manual::completions(shell)).map(|()| Printed::default())
         }
         Command::Man { directory } => manual::pages(&directory).map(Printed::from),
     }
@@ -217,6 +218,17 @@ fn print(printed: &Printed) -> Result<(), Failure> {
     writeln!(stdout, "{}", printed.stdout)
         .and_then(|()| stdout.flush())
         .map_err(|error| anyhow::Error::new(error).context("the result cannot be written").into())
+}
+
+/// Prints what is no loss to whoever reads only a part of it, or nothing.
+fn print_all_that_is_read(text: &str) -> Result<(), Failure> {
+    let mut stdout = std::io::stdout().lock();
+    match writeln!(stdout, "{text}").and_then(|()| stdout.flush()) {
+        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => {
+            Err(anyhow::Error::new(error).context("the result cannot be written").into())
+        }
+        _ => Ok(()),
+    }
 }
 
 /// `eprintln!` panics if standard error is closed; there is nobody to tell then.

@@ -25,6 +25,7 @@ mod node;
 mod password;
 mod sections;
 mod strict;
+mod written;
 
 use std::path::Path;
 
@@ -45,6 +46,7 @@ pub use network::{InvalidNetwork, Network};
 pub use node::Node;
 pub use password::PasswordError;
 pub use sections::{Api, Conference, Database, Esl, Log, LogFormat, Media, Timestamps};
+pub use written::Written;
 
 use error::Place;
 use strict::Strict;

@@ -27,6 +27,9 @@ pub enum Client {
         /// Whose process it is, if the system tells.
         uid: Option<u32>,
     },
+    /// Somebody behind a trusted proxy, which has told what nobody understands. He is in no network, not even in that
+    /// of everybody.
+    Hidden,
 }
 
 impl Peer {
@@ -66,6 +69,8 @@ impl fmt::Display for Client {
         match self {
             Self::Ip(address) => address.fmt(f),
             Self::Unix { uid } => unix(f, *uid),
+            // The word that proxies use for it (RFC 7239, 6.2).
+            Self::Hidden => f.write_str("unknown"),
         }
     }
 }

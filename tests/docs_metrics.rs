@@ -36,7 +36,10 @@ async fn house() -> House {
 
 /// Status, type of content and body.
 async fn get(house: &House, path: &str, token: Option<&str>) -> (u16, String, String) {
-    let accept = if path == "/readyz" { "*/*" } else { ACCEPT };
+    get_as(house, path, token, if path == "/readyz" { "*/*" } else { ACCEPT }).await
+}
+
+async fn get_as(house: &House, path: &str, token: Option<&str>, accept: &str) -> (u16, String, String) {
     let exchange = async {
         let mut stream = TcpStream::connect(house.address()).await.unwrap();
         let token = token.map(|token| format!("X-Auth-Token: {token}\r\n")).unwrap_or_default();
@@ -97,6 +100,20 @@ async fn the_page_tells_of_each_metric_and_of_no_other() {
     for (name, metric) in &there {
         assert_eq!(metric, &told[name], "{name}");
     }
+}
+
+#[tokio::test]
+async fn who_asks_for_plain_text_gets_the_same_in_the_older_format() {
+    let house = busy_house().await;
+    let (status, kind, body) = get_as(&house, "/metrics", None, "text/plain; version=0.0.4").await;
+    assert_eq!((status, kind.as_str()), (200, "text/plain; version=0.0.4; charset=utf-8"));
+    let types = body.lines().filter_map(|line| line.strip_prefix("# TYPE ")?.split_once(' '));
+    let types: BTreeMap<_, _> = types.map(|(name, kind)| (name.to_owned(), kind.to_owned())).collect();
+    let as_plain = |kind: String| if kind == "info" { "gauge".to_owned() } else { kind };
+    let told: BTreeMap<_, _> =
+        told().into_iter().map(|(name, metric)| (name, as_plain(metric.kind))).collect();
+    assert_eq!(types, told);
+    assert!(body.contains("convened_build_info{") && !body.contains("# EOF"), "{body}");
 }
 
 #[tokio::test]
@@ -166,6 +183,9 @@ async fn only_who_may_watch_sees_them() {
         House::with(1, |config| config.api.trusted_proxies = vec!["127.0.0.1".parse().unwrap()]).await;
     let from_outside = "/metrics HTTP/1.1\r\nX-Forwarded-For: 192.0.2.1\r\nX-Rest:";
     assert_eq!(get(&behind, from_outside, None).await.0, 401);
+    let from_nowhere = "/metrics HTTP/1.1\r\nX-Forwarded-For: unknown\r\nX-Rest:";
+    assert_eq!(get(&behind, from_nowhere, None).await.0, 401);
+    assert_eq!(get(&behind, "/metrics", None).await.0, 200, "the proxy itself");
 }
 
 /// The expressions of the alerts and of the dashboard.
@@ -227,9 +247,11 @@ fn labels_in_messages_of_alerts_survive_their_expressions() {
             let of_metric = page::names_in(expression)
                 .iter()
                 .any(|name| told.get(name).is_some_and(|it| it.labels.contains(&label)));
+            // Prometheus puts these on everything that it has asked for.
+            let is_of_target = matches!(&*label, "instance" | "job");
             let survives = match expression.contains(" by (") {
                 true => page::labels_in(expression).contains(&label),
-                false => of_metric,
+                false => of_metric || is_of_target,
             };
             assert!(survives, "{label}: {rule}");
         }

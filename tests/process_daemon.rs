@@ -26,3 +26,5 @@ mod shared;
 mod starts;
 #[path = "rest/stops.rs"]
 mod stops;
+#[path = "rest/systemd.rs"]
+mod systemd;

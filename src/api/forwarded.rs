@@ -21,8 +21,9 @@ impl TrustedProxies {
         Self(networks)
     }
 
-    /// Whose request this is. The peer's own, if it is no trusted proxy, or if that has not told one
-    /// that can be understood. An IPv4 address in an IPv6 one is told as the IPv4 address.
+    /// Whose request this is. The peer's own, if it is no trusted proxy, or if that has told of none but proxies.
+    /// [`Client::Hidden`] if it has told of somebody and that cannot be understood: he is not the proxy, which may be
+    /// trusted with more. An IPv4 address in an IPv6 one is told as the IPv4 address.
     pub(super) fn client_of(&self, peer: Peer, headers: &HeaderMap) -> Client {
         let peer = peer.client();
         if self.trusts(peer) { self.forwarded(headers).unwrap_or(peer) } else { peer }
@@ -33,9 +34,9 @@ impl TrustedProxies {
         let lines: Vec<_> = headers.get_all("x-forwarded-for").iter().collect();
         for line in lines.into_iter().rev() {
             // What is left of a character that is no text cannot be told from what is right of it.
-            let line = line.to_str().ok()?;
+            let Ok(line) = line.to_str() else { return Some(Client::Hidden) };
             for item in line.rsplit(',').map(str::trim).filter(|item| !item.is_empty()) {
-                let client = Client::from(address(item)?);
+                let client = address(item).map_or(Client::Hidden, Client::from);
                 if !self.trusts(client) {
                     return Some(client);
                 }
@@ -99,18 +100,27 @@ mod tests {
 
     #[test]
     fn a_proxy_that_tells_no_client_asks_itself() {
+        for lines in [&[][..], &[&b""[..]], &[b" , "], &[b"10.0.0.7"], &[b"10.0.0.7", b"10.0.0.8"]] {
+            assert_eq!(client("10.0.0.1", lines), "10.0.0.1", "{lines:?}");
+        }
+    }
+
+    #[test]
+    fn who_is_told_in_a_way_that_nobody_understands_is_not_the_proxy() {
         for lines in [
-            &[][..],
-            &[&b""[..]],
-            &[b" , "],
-            &[b"10.0.0.7"],
-            &[b"192.0.2.1, unknown"],
+            &[&b"192.0.2.1, unknown"[..]][..],
+            &[b"unknown"],
+            &[b"unknown, 10.0.0.7"],
+            &[b"_hidden", b"10.0.0.7"],
             &[b"192.0.2.1, 192.0.2.300"],
             &[b"192.0.2.1, \xff"],
             &[b"192.0.2.1", b"garbage"],
             &[b"192.0.2.1 192.0.2.2"],
         ] {
-            assert_eq!(client("10.0.0.1", lines), "10.0.0.1", "{lines:?}");
+            assert_eq!(client("10.0.0.1", lines), "unknown", "{lines:?}");
+        }
+        for network in ["0.0.0.0/0", "::/0", "unix"] {
+            assert!(!network.parse::<Network>().unwrap().contains(Client::Hidden), "{network}");
         }
     }
 

@@ -36,6 +36,7 @@ mod participants;
 mod ready;
 mod relate;
 mod schemas;
+mod standing;
 mod tokens;
 mod view;
 mod whose;
@@ -65,6 +66,7 @@ pub use metrics::Sources;
 pub use once::KEYS_KEPT;
 pub use openapi::document as openapi;
 pub use owners::Owners;
+pub use standing::Standing;
 pub use whose::Asking;
 
 /// What the handlers work with.
@@ -103,6 +105,8 @@ pub struct Context {
     pub metrics: config::Metrics,
     /// What is counted outside of all this, as soon as it is there.
     pub sources: OnceLock<Sources>,
+    /// How the daemon itself stands.
+    pub standing: Standing,
     /// How times are written.
     pub timestamps: config::Timestamps,
 }

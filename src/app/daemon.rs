@@ -15,7 +15,7 @@ use super::{database, sweep};
 use crate::actions::Dialling;
 use crate::actions::words::Places;
 use crate::amqp::{self, Broker, Publisher};
-use crate::api::resources::{self, Context, Events, Ledger, Owners, Sources};
+use crate::api::resources::{self, Context, Events, Ledger, Owners, Sources, Standing};
 use crate::api::{self, Api, Server, Stopped};
 use crate::auth::{AccountId, Authenticator, Guard, MonotonicClock, Pace};
 use crate::callin::{self, CallIn, Waiting};
@@ -142,6 +142,7 @@ impl Daemon {
             store: store.clone(),
             default_account: default_account.clone(),
             owners: Owners::default(),
+            standing: Standing::new(clock.clone()),
             ledger: Ledger::new(clock, limits.answer_timeout),
             places: places.clone(),
             dialling: dialling.clone(),

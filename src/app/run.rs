@@ -2,7 +2,8 @@
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
-use super::{Daemon, NodeChanges, Reloaded, service};
+use super::service::{self, Begun, Systemd};
+use super::{Daemon, NodeChanges, Reloaded};
 use crate::cli::{Again, Failure};
 use crate::config::Config;
 use crate::pulse::Pulses;
@@ -11,15 +12,27 @@ use crate::pulse::Pulses;
 ///
 /// # Errors
 /// If it cannot start.
-pub async fn run(config: Config, again: Again) -> Result<(), Failure> {
+pub async fn run(config: Config, mut again: Again) -> Result<(), Failure> {
     let mut stopping = Signals::new()?;
     let mut reloading = caught(SignalKind::hangup())?;
     for remark in config.remarks() {
         tracing::warn!("{remark}");
     }
-    let watchdog = service::watchdog();
+    let (systemd, watchdog) = (Systemd::of_process(), service::watchdog());
     let pulses = watchdog.map_or_else(Pulses::off, Pulses::on);
-    let mut daemon = Daemon::start_beating(&config, &pulses).await?;
+    let begun = Begun::default();
+    // From now on: the database and the nodes may take longer than the watchdog waits.
+    let attending = service::attend(systemd.clone(), begun.clone(), pulses.clone(), watchdog);
+    let attending = tokio::spawn(attending);
+    let mut daemon = tokio::select! {
+        started = Daemon::start_beating(&config, &pulses) => started?,
+        signal = stopping.received() => {
+            tracing::info!(signal, "stopping before it has started");
+            systemd.stopping();
+            systemd.heard().await;
+            return Ok(());
+        }
+    };
     tracing::info!(
         version = env!("CARGO_PKG_VERSION"),
         address = %daemon.places().iter().map(ToString::to_string).collect::<Vec<_>>().join(", "),
@@ -28,30 +41,39 @@ pub async fn run(config: Config, again: Again) -> Result<(), Failure> {
         "serving"
     );
     let context = daemon.context().clone();
-    let attending = tokio::spawn(async move {
-        service::ready(&context).await;
-        service::say_ready(&context).await;
-        service::attend(context, pulses, watchdog).await;
+    let _ = begun.set(context.clone());
+    let watching = tokio::spawn(service::watch_database(context.clone()));
+    let getting_ready = tokio::spawn({
+        let systemd = systemd.clone();
+        async move {
+            service::ready(&context).await;
+            systemd.ready(&service::status(&context));
+        }
     });
     let signal = loop {
         tokio::select! {
             signal = stopping.received() => break signal,
-            Some(()) = reloading.recv() => reload(&mut daemon, &again).await,
+            Some(()) = reloading.recv() => reload(&mut daemon, &mut again, &systemd).await,
         }
     };
     tracing::info!(signal, "stopping");
-    service::say_stopping().await;
+    getting_ready.abort();
+    watching.abort();
+    systemd.stopping();
     let stopped = daemon.stop().await;
     attending.abort();
+    systemd.heard().await;
     tracing::info!(connections = stopped.connections, cut_off = stopped.aborted_requests, "stopped");
     Ok(())
 }
 
 /// Reads the configuration again. A broken one changes nothing.
-async fn reload(daemon: &mut Daemon, again: &Again) {
+async fn reload(daemon: &mut Daemon, again: &mut Again, systemd: &Systemd) {
     tracing::info!(signal = "SIGHUP", file = %again.file.display(), "reading the configuration again");
-    service::say_reloading().await;
-    match Config::load(&again.file, &again.environment) {
+    let is_told = systemd.reloading();
+    let read = Config::load(&again.file, &again.environment);
+    daemon.context().standing.configuration_read(read.is_ok());
+    match read {
         Ok(config) => {
             take_over(daemon, &config, again).await;
             for remark in config.remarks() {
@@ -65,12 +87,21 @@ async fn reload(daemon: &mut Daemon, again: &Again) {
             tracing::error!("the configuration cannot work and changes nothing");
         }
     }
-    service::say_ready(daemon.context()).await;
+    if is_told {
+        systemd.reloaded(&service::status(daemon.context()));
+    }
 }
 
-async fn take_over(daemon: &mut Daemon, config: &Config, again: &Again) {
+async fn take_over(daemon: &mut Daemon, config: &Config, again: &mut Again) {
     if let Err(error) = again.level.set(&config.log.level) {
         tracing::error!("log.level: {error}");
+    }
+    for (key, variable) in again.written.renew(&again.file, &again.environment) {
+        tracing::warn!(
+            key,
+            variable,
+            "has another value in the file now, over which that of the environment stands"
+        );
     }
     let Reloaded { nodes: NodeChanges { added, removed, changed }, for_restart } =
         daemon.reload(config).await;

@@ -1,21 +1,24 @@
 //! What systemd is told, and whether its watchdog is fed: sd_notify(3), systemd.service(5).
 //!
 //! ```text
+//! WATCHDOG=1   from the beginning on, as long as no loop is stuck
+//! STATUS=      what is wrong; how many nodes, conferences, participants
 //! READY=1      the listener is bound, and each node is listed or known to be out of reach
-//! STATUS=      how many nodes, conferences, participants
-//! WATCHDOG=1   as long as no loop is stuck
 //! RELOADING=1, MONOTONIC_USEC=, READY=1   around reading the configuration again
 //! STOPPING=1   at the stop
 //! ```
 //!
-//! Without systemd nothing is said to anybody.
+//! Without systemd nothing is said to anybody. How it is said, and that whoever does not read holds up nobody, is in
+//! `systemd`.
 
-use std::sync::Arc;
+mod systemd;
+
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use sd_notify::NotifyState;
 use tokio::time::{Instant, MissedTickBehavior};
 
+pub(super) use self::systemd::Systemd;
 use crate::api::resources::Context;
 use crate::pulse::Pulses;
 use crate::registry::NodeCondition;
@@ -26,6 +29,11 @@ const READY_WITHIN: Duration = Duration::from_secs(15);
 const LOOK: Duration = Duration::from_millis(20);
 /// How often the status is told, if nobody feeds more often.
 const STATUS_EVERY: Duration = Duration::from_secs(5);
+/// How often the database is asked whether it is there, so that this is known when nobody needs it.
+const DATABASE_EVERY: Duration = Duration::from_secs(5);
+
+/// What the handlers work with, once the daemon has begun.
+pub(super) type Begun = Arc<OnceLock<Arc<Context>>>;
 
 /// Whether each node is listed, or out of reach.
 fn is_known(context: &Context) -> bool {
@@ -49,53 +57,40 @@ pub(super) async fn ready(context: &Context) {
 }
 
 /// How it is going, in a sentence.
-fn status(context: &Context) -> String {
+pub(super) fn status(context: &Context) -> String {
     let conditions = context.registry.nodes();
     let followed = conditions.values().filter(|condition| **condition == NodeCondition::Followed).count();
     let conferences = context.registry.conferences();
     let people: usize = conferences.iter().map(|conference| conference.len()).sum();
-    format!(
-        "{followed} of {} nodes followed; {} conferences, {people} participants",
-        conditions.len(),
-        conferences.len()
-    )
+    let standing = &context.standing;
+    let mut words = Vec::new();
+    if !standing.is_configuration_good() {
+        words.push("the configuration file cannot work, what was read before is in force".to_owned());
+    }
+    if !standing.is_database_up() {
+        words.push("the database does not answer".to_owned());
+    }
+    words.push(format!("{followed} of {} nodes followed", conditions.len()));
+    words.push(format!("{} conferences, {people} participants", conferences.len()));
+    words.join("; ")
 }
 
 /// The watchdog of systemd, if this process has one: it wants to be fed within this time.
 pub(super) fn watchdog() -> Option<Duration> {
-    sd_notify::watchdog_enabled()
-}
-
-/// Ready, and how it is going.
-pub(super) async fn say_ready(context: &Context) {
-    let status = status(context);
-    say(move || sd_notify::notify(&[NotifyState::Ready, NotifyState::Status(&status)])).await;
-}
-
-/// The configuration is read again; [`say_ready`] ends it.
-pub(super) async fn say_reloading() {
-    say(|| {
-        let now = NotifyState::monotonic_usec_now()?;
-        sd_notify::notify(&[NotifyState::Reloading, now])
-    })
-    .await;
-}
-
-/// It is going to end.
-pub(super) async fn say_stopping() {
-    say(|| sd_notify::notify(&[NotifyState::Stopping, NotifyState::Status("stopping")])).await;
+    // Of no length it is none: systemd.service(5), `WatchdogSec=`.
+    sd_notify::watchdog_enabled().filter(|within| !within.is_zero())
 }
 
 /// Tells now and then how it is going, and feeds the watchdog if there is one and no loop is stuck. Never ends.
-pub(super) async fn attend(context: Arc<Context>, pulses: Pulses, watchdog: Option<Duration>) {
+pub(super) async fn attend(systemd: Systemd, begun: Begun, pulses: Pulses, watchdog: Option<Duration>) {
     let mut turns =
         tokio::time::interval(watchdog.map_or(STATUS_EVERY, |within| within / 4).min(STATUS_EVERY));
     turns.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let (mut told, mut is_stuck) = (String::new(), false);
     loop {
         turns.tick().await;
-        let status = status(&context);
-        let news = (status != told).then(|| status.clone());
+        let status = begun.get().map_or_else(|| "starting".to_owned(), |context| status(context));
+        let news = (status != told).then_some(&*status);
         let mut fed = false;
         if let Some(within) = watchdog {
             let stuck = pulses.stuck(within / 2);
@@ -107,22 +102,15 @@ pub(super) async fn attend(context: Arc<Context>, pulses: Pulses, watchdog: Opti
             }
             is_stuck = !fed;
         }
+        systemd.how_it_goes(news, fed);
         told = status;
-        say(move || {
-            let mut states = Vec::new();
-            states.extend(news.as_deref().map(NotifyState::Status));
-            states.extend(fed.then_some(NotifyState::Watchdog));
-            if states.is_empty() { Ok(()) } else { sd_notify::notify(&states) }
-        })
-        .await;
     }
 }
 
-/// Beside all other tasks: whoever does not read his socket holds up nobody.
-async fn say(what: impl FnOnce() -> std::io::Result<()> + Send + 'static) {
-    match tokio::task::spawn_blocking(what).await {
-        Ok(Ok(())) => {}
-        Ok(Err(error)) => tracing::warn!("systemd cannot be told how it is going: {error}"),
-        Err(error) => tracing::error!("systemd was not told how it is going: {error}"),
+/// Asks the database now and then whether it is there. Never ends.
+pub(super) async fn watch_database(context: Arc<Context>) {
+    loop {
+        context.standing.database_answered(context.store.check().await.is_ok());
+        tokio::time::sleep(DATABASE_EVERY).await;
     }
 }

@@ -8,7 +8,8 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use clap::{Parser, Subcommand};
+use clap::builder::Resettable;
+use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 use clap_complete::Shell;
 
 pub use credential::{
@@ -22,7 +23,9 @@ const DEFAULT_CONFIG: &str = "/etc/convened/convened.toml";
 const EXIT_CODES: &str = "\
 Exit codes: 0 done, 1 failed, 2 wrong arguments, 4 not found or not running, 69 out of reach, 78 configuration or
 credentials refused.
-Every key of the configuration file can be set from the environment: CONVENED__SECTION__KEY.";
+Every key of the configuration file can be set from the environment: CONVENED__SECTION__KEY.
+Commands that ask a running daemon take from there what no option says: CONVENED_URL, CONVENED_ACCOUNT, CONVENED_TOKEN,
+CONVENED_TOKEN_FILE, CONVENED_CA_FILE. A variable that is empty counts as none.";
 
 /// Controls the conferences of FreeSWITCH nodes over a REST API.
 #[derive(Clone, Debug, Parser)]
@@ -31,6 +34,27 @@ pub struct Args {
     /// What to do.
     #[command(subcommand)]
     pub command: Command,
+}
+
+impl Args {
+    /// Those of this process. A variable of the environment that is empty counts as none.
+    ///
+    /// # Errors
+    /// They are wrong, or help is asked for.
+    pub fn of_process() -> Result<Self, clap::Error> {
+        let mut command = without_empty_variables(Self::command());
+        let found = command.try_get_matches_from_mut(std::env::args_os())?;
+        Self::from_arg_matches(&found).map_err(|error| error.format(&mut command))
+    }
+}
+
+fn without_empty_variables(command: clap::Command) -> clap::Command {
+    let is_empty = |name: &std::ffi::OsStr| std::env::var_os(name).is_some_and(|value| value.is_empty());
+    let command = command.mut_args(|argument| match argument.get_env() {
+        Some(name) if is_empty(name) => argument.env(Resettable::Reset),
+        _ => argument,
+    });
+    command.mut_subcommands(without_empty_variables)
 }
 
 /// A command.

@@ -21,8 +21,9 @@ use super::trouble::{Refusal, Trouble};
 use super::view::Line;
 use crate::secret::Secret;
 
-/// Longer than the daemon takes for any action.
-const ANSWER_WITHIN: Duration = Duration::from_secs(60);
+/// Longer than the daemon takes for any action: then it is it who says so (`api.answer_timeout_ms`, 60 s if nothing
+/// else is configured).
+const ANSWER_WITHIN: Duration = Duration::from_secs(75);
 /// No answer is so large.
 const LARGEST: usize = 256 * 1_024 * 1_024;
 /// Items of a page; the API gives no more.
@@ -51,13 +52,20 @@ pub struct Api {
     roots: Option<PathBuf>,
     token: Option<Secret>,
     account: Option<String>,
+    within: Duration,
     kept: Mutex<Option<SendRequest<Full<Bytes>>>>,
 }
 
 impl Api {
     /// Nothing is connected yet.
     pub fn new(address: Address, token: Option<Secret>, account: Option<String>) -> Self {
-        Self { address, roots: None, token, account, kept: Mutex::new(None) }
+        Self { address, roots: None, token, account, within: ANSWER_WITHIN, kept: Mutex::new(None) }
+    }
+
+    /// The same; an answer that has not come after that time is none.
+    #[must_use]
+    pub fn within(self, within: Duration) -> Self {
+        Self { within, ..self }
     }
 
     /// The same; certificates have to come from the roots in that file, in PEM.
@@ -160,8 +168,8 @@ impl Api {
             let (status, headers, body) = self.exchange(method, path, body).await?;
             understood(status, &headers, &body, scope)
         };
-        let late = || Trouble::NoAnswer(format!("nothing came within {} s", ANSWER_WITHIN.as_secs()));
-        timeout(ANSWER_WITHIN, exchange).await.unwrap_or_else(|_| Err(late()))
+        let late = || Trouble::NoAnswer(format!("nothing came within {} s", self.within.as_secs_f32()));
+        timeout(self.within, exchange).await.unwrap_or_else(|_| Err(late()))
     }
 
     async fn exchange(
@@ -242,13 +250,20 @@ pub(super) fn broken(error: &(dyn std::error::Error + 'static)) -> Trouble {
     Trouble::NoAnswer(words.join(": "))
 }
 
+/// The answer in an envelope of the API.
 pub(super) fn understood(
     status: StatusCode,
     headers: &HeaderMap,
     body: &[u8],
     scope: &'static str,
 ) -> Result<Answer, Trouble> {
-    let strange = || Trouble::Strange(format!("it answered {status} and no JSON of ours"));
+    // A proxy in front of the daemon has its own words for one that is away (RFC 9110, 15.6.3 to 15.6.5).
+    let strange = || match status {
+        StatusCode::BAD_GATEWAY | StatusCode::SERVICE_UNAVAILABLE | StatusCode::GATEWAY_TIMEOUT => {
+            Trouble::NoAnswer(format!("a proxy in front of it answers {status}"))
+        }
+        _ => Trouble::Strange(format!("it answered {status} and no JSON of ours")),
+    };
     let mut whole: Value = serde_json::from_slice(body).map_err(|_| strange())?;
     let said = whole["status"].as_str().ok_or_else(strange)?;
     if status.is_success() && said == "success" {
@@ -266,4 +281,34 @@ pub(super) fn understood(
         retry_after,
         scope,
     })))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::Api as Configured;
+
+    #[test]
+    fn a_daemon_that_is_slow_is_waited_for_longer_than_it_waits_itself() {
+        assert!(ANSWER_WITHIN > Duration::from_millis(Configured::default().answer_timeout_ms));
+    }
+
+    #[test]
+    fn the_words_of_a_proxy_for_a_daemon_that_is_away_may_pass() {
+        let said = |status: u16, body: &[u8]| {
+            let status = StatusCode::from_u16(status).expect("a status");
+            understood(status, &HeaderMap::new(), body, "read").expect_err("no answer of ours")
+        };
+        for status in [502, 503, 504] {
+            for body in
+                [&b""[..], b"<html></html>", br#"{"error":"bad gateway"}"#, br#"{"status":"success"}"#]
+            {
+                let trouble = said(status, body);
+                assert!(trouble.may_pass() && matches!(trouble, Trouble::NoAnswer(_)), "{trouble:?}");
+            }
+        }
+        for (status, body) in [(200, &b"<html></html>"[..]), (404, b""), (500, b"{}")] {
+            assert!(matches!(said(status, body), Trouble::Strange(_)), "{status}");
+        }
+    }
 }

@@ -209,11 +209,24 @@ impl Message {
 
 /// A text that somebody else has chosen, so that it cannot steer a terminal or turn its line round.
 pub fn clean(text: &str) -> Cow<'_, str> {
-    let steers = |c: char| {
-        c.is_control()
-            || matches!(c, '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
-    };
+    let steers = |c: char| c.is_control() || is_unseen(c);
     if text.contains(steers) { text.replace(steers, "\u{fffd}").into() } else { text.into() }
+}
+
+/// Whether a character is there to change how others are shown, or cannot be seen: the categories `Cf`, `Zl` and `Zp`,
+/// and `Default_Ignorable_Code_Point` (Unicode 16, DerivedGeneralCategory.txt and DerivedCoreProperties.txt).
+///
+/// But not what scripts and pictures are spelt with: ZWNJ, ZWJ and variation selectors.
+fn is_unseen(c: char) -> bool {
+    if matches!(c, '\u{200c}' | '\u{200d}' | '\u{fe00}'..='\u{fe0f}' | '\u{e0100}'..='\u{e01ef}') {
+        return false;
+    }
+    matches!(c,
+        '\u{ad}' | '\u{34f}' | '\u{600}'..='\u{605}' | '\u{61c}' | '\u{6dd}' | '\u{70f}' | '\u{890}'..='\u{891}'
+        | '\u{8e2}' | '\u{115f}'..='\u{1160}' | '\u{17b4}'..='\u{17b5}' | '\u{180b}'..='\u{180f}'
+        | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{3164}'
+        | '\u{feff}' | '\u{ffa0}' | '\u{fff0}'..='\u{fffb}' | '\u{110bd}' | '\u{110cd}' | '\u{13430}'..='\u{1343f}'
+        | '\u{1bca0}'..='\u{1bca3}' | '\u{1d173}'..='\u{1d17a}' | '\u{e0000}'..='\u{e0fff}')
 }
 
 #[cfg(test)]
@@ -236,10 +249,17 @@ mod tests {
 
     #[test]
     fn names_cannot_steer_the_terminal() {
-        for hostile in ["\u{1b}[2J", "a\nb", "\u{9b}31m", "\u{202e}evil", "\r", "\u{7f}"] {
+        let unseen =
+            ["\u{61c}", "\u{200b}", "\u{2060}", "\u{ad}", "\u{feff}", "\u{e0041}", "\u{e0002}", "\u{3164}"];
+        for hostile in
+            ["\u{1b}[2J", "a\nb", "\u{9b}31m", "\u{202e}evil", "\r", "\u{7f}"].into_iter().chain(unseen)
+        {
             let shown = clean(hostile);
             assert!(!shown.chars().any(char::is_control) && shown.contains('\u{fffd}'), "{shown:?}");
         }
-        assert_eq!(clean("Zoë 🙂"), "Zoë 🙂");
+        for harmless in ["Zoë 🙂", "می\u{200c}خواهم", "👩\u{200d}🚀", "❤\u{fe0f}", "葛\u{e0100}", "שלום"]
+        {
+            assert_eq!(clean(harmless), harmless);
+        }
     }
 }

@@ -74,6 +74,11 @@ impl Environment {
         })
     }
 
+    /// The keys that are set here, each with its variable.
+    pub(super) fn set_keys(&self) -> impl Iterator<Item = (String, &str)> {
+        self.variables.keys().filter_map(|name| Some((key_of(name)?, name.as_str())))
+    }
+
     /// Refuses names that can be no key at all; whether a well-formed one names a key that exists
     /// is found out when the values are read.
     pub(super) fn refuse_strange_names(&self) -> Result<(), ConfigError> {

@@ -55,7 +55,9 @@ impl Network {
         match (self, client) {
             (Self::Prefix(net), Client::Ip(address)) => net.contains(&address.to_canonical()),
             (Self::Unix, Client::Unix { .. }) => true,
-            (Self::Prefix(_), Client::Unix { .. }) | (Self::Unix, Client::Ip(_)) => false,
+            (_, Client::Hidden) | (Self::Prefix(_), Client::Unix { .. }) | (Self::Unix, Client::Ip(_)) => {
+                false
+            }
         }
     }
 }

@@ -67,9 +67,10 @@ impl Output {
     }
 }
 
-/// <https://no-color.org>: set and not empty means no.
+/// <https://no-color.org>: set and not empty means no; and a terminal may say that it knows none.
 pub(super) fn wants_colours() -> bool {
     std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
+        && std::env::var_os("TERM").is_none_or(|kind| kind != "dumb")
 }
 
 struct Toned<T> {

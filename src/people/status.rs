@@ -3,6 +3,8 @@
 //! Without a token it tells what everybody may know; with one of a superuser, how each node is doing; with an account,
 //! how much runs in it.
 
+use std::time::Duration;
+
 use serde_json::{Map, Value, json};
 
 use super::output::{Output, Tone, count, span};
@@ -11,22 +13,30 @@ use super::{perhaps, told};
 use crate::cli::{Failure, Status};
 use crate::client::{Api, Line, Trouble, clean};
 
+/// Whether it works is known at once, or it does not.
+const WITHIN: Duration = Duration::from_secs(5);
+
 pub(super) async fn run(status: Status) -> Result<(), Failure> {
-    let api = perhaps(status.remote)?;
-    let found = ask(&api).await.map_err(told(&api))?;
+    let api = perhaps(status.remote)?.within(WITHIN);
+    let mut found = readiness(&api).await.map_err(told(&api))?;
+    // What everybody may know is told, whatever becomes of the rest.
+    let asked = more(&api, &mut found).await;
+    let found = Value::from(found);
     let output = Output::new();
     if status.json {
         output.json(&found)?;
     } else {
         output.print(text(&found, output))?;
     }
+    asked.map_err(told(&api))?;
     match found["ready"] == true {
         true => Ok(()),
         false => Err(Failure::Unavailable(format!("{}: not ready", api.address()))),
     }
 }
 
-async fn ask(api: &Api) -> Result<Value, Trouble> {
+/// What `/readyz` says.
+async fn readiness(api: &Api) -> Result<Map<String, Value>, Trouble> {
     let ready = match api.get("/readyz").await {
         Ok(answer) => answer.data,
         Err(Trouble::Refused(refusal)) if refusal.data["ready"].is_boolean() => refusal.data,
@@ -34,9 +44,17 @@ async fn ask(api: &Api) -> Result<Value, Trouble> {
     };
     let mut found = Map::new();
     found.insert("url".into(), api.address().to_string().into());
-    for key in ["ready", "datastore", "nodes"] {
-        found.insert(key.into(), ready[key].clone());
+    for key in ["ready", "reasons", "datastore", "broker", "nodes"] {
+        // Of a daemon that is ready there are no reasons, and of an older one perhaps less.
+        if let Some(value) = ready.get(key) {
+            found.insert(key.into(), value.clone());
+        }
     }
+    Ok(found)
+}
+
+/// What needs a token.
+async fn more(api: &Api, found: &mut Map<String, Value>) -> Result<(), Trouble> {
     if api.token().is_some() {
         match api.get("/v2/nodes").await {
             Ok(answer) => drop(found.insert("node_figures".into(), answer.data)),
@@ -46,7 +64,10 @@ async fn ask(api: &Api) -> Result<Value, Trouble> {
         }
     }
     // Without its database an account's conferences cannot be listed; the rest is worth telling all the same.
-    if api.token().is_some() && api.account().is_some() && ready["datastore"] == "ok" {
+    if api.token().is_some()
+        && api.account().is_some()
+        && found.get("datastore").is_some_and(|word| word == "ok")
+    {
         let lines: Vec<Line> = api.conferences(None).await?.iter().map(Line::of).collect();
         let people: usize = lines.iter().map(Line::people).sum();
         let running = lines.iter().filter(|line| line.is_running()).count();
@@ -55,7 +76,7 @@ async fn ask(api: &Api) -> Result<Value, Trouble> {
         });
         found.insert("account".into(), account);
     }
-    Ok(found.into())
+    Ok(())
 }
 
 fn text(found: &Value, output: Output) -> String {
@@ -67,6 +88,12 @@ fn text(found: &Value, output: Output) -> String {
         format!("{url}  {}", output.tone(tone, word)),
         format!("database  {}", output.tone(tone_of(datastore == "ok"), clean(datastore))),
     ];
+    if let Some(broker) = found["broker"].as_str() {
+        lines.push(format!("broker  {}", output.tone(tone_of(broker == "connected"), clean(broker))));
+    }
+    for reason in found["reasons"].as_array().into_iter().flatten().filter_map(Value::as_str) {
+        lines.push(output.tone(Tone::Bad, clean(reason)).to_string());
+    }
     if let Some(account) = found["account"].as_object() {
         let number = |key: &str| account[key].as_u64().and_then(|n| usize::try_from(n).ok()).unwrap_or(0);
         lines.push(format!(
@@ -137,12 +164,15 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_node_out_of_reach_is_seen() {
-        let found = json!({"url": "http://h", "ready": true, "datastore": "ok", "nodes": {"fs1": "followed",
+    fn what_is_not_ready_and_why_and_a_node_out_of_reach_are_seen() {
+        let found = json!({"url": "http://h", "ready": false, "reasons": ["node fs3: is not listed yet"],
+            "datastore": "ok", "broker": "away", "nodes": {"fs1": "followed",
             "fs2": "lost"}, "account": {"id": "acme", "conferences": 3, "running": 1, "participants": 2}});
         let expected = "\
-http://h  ready
+http://h  not ready
 database  ok
+broker  away
+node fs3: is not listed yet
 account acme  3 conferences, 1 running, 2 participants
 node fs1  followed
 node fs2  lost";

@@ -22,7 +22,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use crossterm::event::{Event, EventStream, KeyEventKind};
 use futures_util::StreamExt;
 use serde_json::json;
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::{Notify, mpsc};
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until};
 
@@ -69,9 +69,12 @@ pub(super) async fn run(top: Top) -> Result<(), Failure> {
     tokio::spawn(name(api.clone(), wanted.clone(), sender.clone()));
     let title = format!("{} {}", api.address(), api.account().unwrap_or_default());
     let mut state = State::new(title, wants_colours());
+    // Before the screen is taken: each of them would end the process and leave it as it is.
+    let signals =
+        Signals::caught().map_err(|error| anyhow::Error::new(error).context("signals cannot be caught"))?;
     let mut screen = terminal::Screen::enter()
         .map_err(|error| anyhow::Error::new(error).context("the terminal cannot be used"))?;
-    let ended = show(&mut screen, &mut state, &api, (&sender, inputs), &wanted).await;
+    let ended = show(&mut screen, &mut state, &api, (&sender, inputs), &wanted, signals).await;
     drop(screen);
     ended
 }
@@ -82,21 +85,19 @@ async fn show(
     api: &Arc<Api>,
     (sender, mut inputs): (&mpsc::Sender<Input>, mpsc::Receiver<Input>),
     wanted: &Notify,
+    mut signals: Signals,
 ) -> Result<(), Failure> {
     let cannot = |error: std::io::Error| anyhow::Error::new(error).context("the terminal is gone");
     let mut pressed = EventStream::new();
     let mut seconds = interval(SECOND);
     seconds.set_missed_tick_behavior(MissedTickBehavior::Skip);
-    let (mut terminate, mut hang_up) =
-        (signal(SignalKind::terminate()).map_err(cannot)?, signal(SignalKind::hangup()).map_err(cannot)?);
     let mut next_frame = Instant::now();
     let mut is_old = true;
     let mut some = Vec::new();
     loop {
         tokio::select! {
             biased;
-            _ = terminate.recv() => return Ok(()),
-            _ = hang_up.recv() => return Ok(()),
+            () = signals.received() => return Ok(()),
             event = pressed.next() => match event {
                 Some(Ok(Event::Key(key))) if key.kind != KeyEventKind::Release => {
                     is_old = true;
@@ -137,6 +138,32 @@ async fn show(
                 }
                 is_old = true;
             }
+        }
+    }
+}
+
+/// The signals that end it. Keys send none while it has the terminal; others may.
+struct Signals([Signal; 4]);
+
+impl Signals {
+    /// Catches them from now on.
+    fn caught() -> std::io::Result<Self> {
+        Ok(Self([
+            signal(SignalKind::terminate())?,
+            signal(SignalKind::hangup())?,
+            signal(SignalKind::interrupt())?,
+            signal(SignalKind::quit())?,
+        ]))
+    }
+
+    /// Waits for the first one.
+    async fn received(&mut self) {
+        let [terminate, hang_up, interrupt, quit] = &mut self.0;
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = hang_up.recv() => {}
+            _ = interrupt.recv() => {}
+            _ = quit.recv() => {}
         }
     }
 }

@@ -4,7 +4,7 @@
 //!
 //! * Each event carries the member's whole state; per member the highest sequence number wins.
 //! * Leaving always removes, unless a newer joining of that call has been seen. Who left stays gone for
-//!   what is older than his leaving. Only joining and a list bring somebody in.
+//!   what is older than his leaving, for five minutes, or until thousands more have left. Only joining and a list bring somebody in.
 //! * The floor and the lock belong to the room and have a sequence number of their own.
 //! * A list judges only what no event has touched since the fence before it, and removes nobody who
 //!   joined a moment ago: FreeSWITCH tells of a member before it links him into its list.
@@ -18,6 +18,8 @@ mod whole;
 
 use std::cell::Cell;
 use std::sync::Arc;
+
+use hashlink::LinkedHashMap;
 
 use super::Map;
 use super::change::{Change, ChangeKind, Detail, LeftReason, Publish, Reason};
@@ -34,6 +36,8 @@ const LINKED_WITHIN_MS: u64 = 2_000;
 const JOINED_WITHIN_MS: u64 = 3_000;
 /// How long it is remembered who left.
 const REMEMBER_MS: u64 = 300_000;
+/// How many of them at most: where people come and go all the time the late events are of the last ones.
+const MOST_GONE: usize = 4_096;
 
 /// What one step needs from outside.
 pub(super) struct Step<'a> {
@@ -68,9 +72,8 @@ pub(super) struct Room {
     pub(super) account_is_variable: bool,
     members: Map<Arc<str>, Member>,
     participants: Participants,
-    gone: Map<Arc<str>, Gone>,
-    /// Prune `gone` when it has grown to this.
-    prune_at: usize,
+    /// Who left lately, the latest last.
+    gone: LinkedHashMap<Arc<str>, Gone, foldhash::fast::RandomState>,
     floor: Stamped<Option<Arc<str>>>,
     lock: Stamped<()>,
     recordings: Recordings,
@@ -127,8 +130,7 @@ impl Room {
             account_is_variable: false,
             members: Map::default(),
             participants: Participants::new(),
-            gone: Map::default(),
-            prune_at: 64,
+            gone: LinkedHashMap::default(),
             floor: Stamped::default(),
             lock: Stamped::default(),
             recordings: Recordings::default(),
@@ -307,18 +309,15 @@ impl Room {
     fn remember_gone(&mut self, call_id: &str, sequence: u64, seen: u64, step: &Step<'_>) {
         let now_ms = step.now.monotonic_ms;
         let gone = Gone { sequence, seen, touched: step.arrival, at_ms: now_ms };
-        match self.gone.get_mut(call_id) {
-            Some(before) => {
-                let (sequence, seen) = (sequence.max(before.sequence), seen.max(before.seen));
-                *before = Gone { sequence, seen, ..gone };
-            }
-            None => {
-                self.gone.insert(call_id.into(), gone);
-            }
-        }
-        if self.gone.len() >= self.prune_at {
-            self.gone.retain(|_, gone| now_ms.saturating_sub(gone.at_ms) < REMEMBER_MS);
-            self.prune_at = (2 * self.gone.len()).max(64);
+        let (sequence, seen) = self
+            .gone
+            .get(call_id)
+            .map_or((sequence, seen), |before| (sequence.max(before.sequence), seen.max(before.seen)));
+        // Behind all others: the oldest are in front.
+        self.gone.insert(call_id.into(), Gone { sequence, seen, ..gone });
+        let is_old = |gone: &Gone| now_ms.saturating_sub(gone.at_ms) >= REMEMBER_MS;
+        while self.gone.len() > MOST_GONE || self.gone.front().is_some_and(|(_, gone)| is_old(gone)) {
+            self.gone.pop_front();
         }
     }
 

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex};
 
 use convened::sim::world::Caller;
 use serde_json::{Value, json};
-use tokio::io::copy_bidirectional;
+use tokio::io::{AsyncReadExt, AsyncWriteExt, copy_bidirectional};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinSet;
 
@@ -133,6 +133,22 @@ pub(crate) async fn finished(command: Command) -> Told {
         out: text(&output.stdout),
         err: text(&output.stderr),
     }
+}
+
+/// Somebody who answers whatever is asked with this status and a page of his own; where.
+pub(crate) async fn stranger(status: &'static str) -> SocketAddr {
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+    let address = listener.local_addr().expect("an address");
+    tokio::spawn(async move {
+        while let Ok((mut stream, _)) = listener.accept().await {
+            let mut read = [0; 4_096];
+            let _ = stream.read(&mut read).await;
+            let page =
+                format!("HTTP/1.1 {status}\r\ncontent-length: 13\r\nconnection: close\r\n\r\n<html></html>");
+            let _ = stream.write_all(page.as_bytes()).await;
+        }
+    });
+    address
 }
 
 /// A line between the commands and the daemon that can be cut and laid elsewhere.

@@ -21,8 +21,8 @@ impl Terminal {
         let line = format!("stty rows 30 cols 100; {line}; echo \"code $?\"");
         command.args(["--quiet", "--flush", "--return", "--command", &line, "/dev/null"]);
         command
-            .envs(with.get_envs().filter_map(|(name, value)| Some((name, value?))))
-            .env("TERM", "xterm-256color");
+            .env("TERM", "xterm-256color")
+            .envs(with.get_envs().filter_map(|(name, value)| Some((name, value?))));
         command.env("SHELL", "/bin/sh").stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null());
         let mut child = command.spawn().expect("`script` is there");
         let mut stdout = child.stdout.take().expect("piped");
@@ -117,7 +117,7 @@ async fn the_terminal_is_given_back_however_it_ends() {
     desk.board().await;
     let file = desk.site.folder.path().join("pid");
     let line = format!("sh -c 'echo $$ > {}; exec {PROGRAM} top'", file.display());
-    for signal in [None, Some("TERM"), Some("HUP")] {
+    for signal in [None, Some("TERM"), Some("HUP"), Some("INT"), Some("QUIT")] {
         let mut terminal = Terminal::of(&desk.command(&[]), &line);
         terminal.until("Board");
         match signal {
@@ -162,10 +162,12 @@ async fn a_terminal_has_colours_unless_they_are_not_wanted_and_long_names_are_cu
     terminal.until("code 0");
     assert!(terminal.seen.contains(&format!("\u{1b}[2m{id}\u{1b}[0m")), "{:?}", terminal.seen);
     assert!(terminal.seen.contains('…') && !terminal.seen.contains(&long), "{:?}", terminal.seen);
-    command.env("NO_COLOR", "1");
-    let mut terminal = Terminal::of(&command, &format!("{PROGRAM} list"));
-    terminal.until("code 0");
-    assert!(terminal.seen.contains(&id) && !terminal.seen.contains("\u{1b}["), "{:?}", terminal.seen);
+    for (variable, value) in [("NO_COLOR", "1"), ("TERM", "dumb")] {
+        command.env_remove("NO_COLOR").env(variable, value);
+        let mut terminal = Terminal::of(&command, &format!("{PROGRAM} list"));
+        terminal.until("code 0");
+        assert!(terminal.seen.contains(&id) && !terminal.seen.contains("\u{1b}["), "{:?}", terminal.seen);
+    }
 }
 
 #[tokio::test]
@@ -177,6 +179,12 @@ async fn completions_and_manual_pages_are_made_for_every_command() {
         assert!(script.contains(words) && script.contains("unmute"), "{shell}");
         assert!(!script.contains("man_directory"), "{shell}");
     }
+    // Whoever reads may have had enough.
+    let mut shell = Command::new("bash");
+    let line = format!("{PROGRAM} completions zsh | true; echo ${{PIPESTATUS[0]}}");
+    shell.args(["-c", &line]).stdin(Stdio::null());
+    let told = finished(shell).await;
+    assert_eq!((told.out.trim(), &*told.err), ("0", ""));
     let mut bash = Command::new("bash");
     let script = finished(bare(&["completions", "bash"])).await.ok();
     bash.args(["-n", "-c", &script]).stdin(Stdio::null());
@@ -190,6 +198,13 @@ async fn completions_and_manual_pages_are_made_for_every_command() {
     }
     let page = std::fs::read_to_string(folder.path().join("convened-kick.1")).expect("there");
     assert!(page.contains("CONVENED_TOKEN") && page.contains("Exit codes"), "{page}");
+    let whole = std::fs::read_to_string(folder.path().join("convened.1")).expect("there");
+    let help = finished(bare(&["kick", "--help"])).await.ok();
+    for variable in ["URL", "ACCOUNT", "TOKEN_FILE", "CA_FILE"].map(|name| format!("CONVENED_{name}")) {
+        for text in [&whole, &help] {
+            assert!(text.replace('\\', "").contains(&variable), "{variable}: {text}");
+        }
+    }
     let missing = finished(bare(&["man", "no/such/place"])).await;
     missing.failed(1, "no/such/place: no manual pages can be written");
 }

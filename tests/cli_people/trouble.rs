@@ -2,10 +2,9 @@
 
 use std::process::Command;
 
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
 
-use crate::desk::{Desk, Told, bare, finished};
+use crate::desk::{Desk, Told, bare, finished, stranger};
 use crate::process::ACCOUNT;
 
 /// Each command once, with what it needs to be understood.
@@ -118,18 +117,57 @@ async fn where_nobody_listens_is_named_with_what_to_do() {
 
 #[tokio::test]
 async fn something_else_than_the_api_is_told_from_it() {
-    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
-    let url = format!("http://{}", listener.local_addr().expect("an address"));
-    let serving = tokio::spawn(async move {
-        while let Ok((mut stream, _)) = listener.accept().await {
-            let mut read = [0; 4_096];
-            let _ = stream.read(&mut read).await;
-            let page = "HTTP/1.1 200 OK\r\ncontent-length: 13\r\nconnection: close\r\n\r\n<html></html>";
-            let _ = stream.write_all(page.as_bytes()).await;
-        }
-    });
+    let url = format!("http://{}", stranger("200 OK").await);
     finished(bare(&["status", "--url", &url])).await.failed(1, &format!("{url} is not this API: "));
-    serving.abort();
+}
+
+#[tokio::test]
+async fn a_proxy_whose_daemon_is_away_is_told_as_one() {
+    let url = format!("http://{}", stranger("502 Bad Gateway").await);
+    for arguments in COMMANDS.into_iter().chain([&["status"][..]]) {
+        let told = with(bare(arguments), |command| {
+            command.env("CONVENED_URL", &url).env("CONVENED_TOKEN", "t").env("CONVENED_ACCOUNT", ACCOUNT);
+        });
+        told.await.failed(69, "answers 502 Bad Gateway");
+    }
+}
+
+#[tokio::test]
+async fn status_tells_what_everybody_may_know_before_it_says_what_is_wrong_with_the_rest() {
+    let desk = Desk::new().await;
+    for (variable, code, words) in [
+        ("CONVENED_TOKEN", 78, "the token is not good"),
+        ("CONVENED_ACCOUNT", 4, "is not found, or is not this token's"),
+    ] {
+        let told = with(desk.command(&["status"]), |command| {
+            command.env(variable, "wrong");
+        })
+        .await;
+        assert!(told.out.contains("node fs1  followed") && told.out.contains("database  ok"), "{told:?}");
+        told.failed(code, words);
+    }
+}
+
+#[tokio::test]
+async fn a_daemon_that_takes_calls_and_does_not_answer_is_not_waited_for_by_status() {
+    let silent = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+    let url = format!("http://{}", silent.local_addr().expect("an address"));
+    // Not after the minute that an action may take.
+    finished(bare(&["status", "--url", &url])).await.failed(69, "nothing came within 5 s");
+}
+
+#[tokio::test]
+async fn a_variable_that_is_empty_is_as_if_it_were_not_there() {
+    let desk = Desk::new().await;
+    let (id, _) = desk.board().await;
+    let listed = with(desk.command(&["list"]), |command| {
+        command.env("CONVENED_TOKEN_FILE", "").env("CONVENED_CA_FILE", "");
+    });
+    assert!(listed.await.ok().contains(&id));
+    let nobody = with(bare(&["list"]), |command| {
+        command.env("CONVENED_URL", "").env("CONVENED_TOKEN", "t").env("CONVENED_ACCOUNT", "");
+    });
+    nobody.await.failed(2, "there is no account: --account or CONVENED_ACCOUNT");
 }
 
 #[tokio::test]

@@ -3,7 +3,7 @@
 use convened::sim::world::Caller;
 use serde_json::Value;
 
-use crate::desk::Desk;
+use crate::desk::{Desk, stranger};
 use crate::process::Process;
 
 /// The first line of JSON that is as wanted.
@@ -101,6 +101,21 @@ async fn a_token_that_was_revoked_meanwhile_ends_it() {
     let ended = watch.ended().await;
     assert_eq!(ended.code, Some(78), "{ended:#?}");
     assert!(ended.err.contains("the token is not good"), "{ended:#?}");
+}
+
+#[tokio::test]
+async fn it_outlasts_a_proxy_whose_daemon_is_away() {
+    let desk = Desk::new().await;
+    desk.board().await;
+    let watch = desk.start(&["watch", "--json"]);
+    message(&watch, |message| message["action"] == "snapshot").await;
+    let proxy = stranger("502 Bad Gateway").await;
+    desk.line.cut();
+    desk.line.leads_to(proxy);
+    let lost = |message: &Value| message["action"] == "disconnected";
+    message(&watch, |message| lost(message) && message["data"]["reason"].to_string().contains("502")).await;
+    desk.line.leads_to(desk.owner.address);
+    message(&watch, |message| message["action"] == "connected" && message["data"]["again"] == true).await;
 }
 
 #[tokio::test]

@@ -4,7 +4,7 @@ use convened::model::{EventKind, Flag};
 use convened::registry::{ChangeKind, Odd};
 
 use crate::story::Story;
-use crate::support::events::{joined, left, state, told};
+use crate::support::events::{at, joined, left, state, told};
 
 #[test]
 fn the_highest_number_of_a_member_wins() {
@@ -184,4 +184,20 @@ fn what_overtakes_a_return_is_lost_and_known_to_be() {
     story.hears_all([joined(1, "a", 7), state(9, "a", 7).is(Flag::Speak, false), left(3, "a", 7)]);
     assert_eq!(story.hears(joined(8, "a", 7)), Some(Odd::Overtaken));
     assert_eq!(story.calls(), ["a"]);
+}
+
+#[test]
+fn of_thousands_who_left_the_last_ones_are_remembered() {
+    let mut story = Story::new();
+    story.hears_all([joined(1, "stays", 1)]);
+    for number in 0..5_000 {
+        let call: &'static str = format!("call{number}").leak();
+        let sequence = 10 * u64::from(number) + 10;
+        for told in [joined(sequence, call, number + 2), left(sequence + 5, call, number + 2)] {
+            assert_eq!(story.writer.apply(&told.0, at(story.now)), None);
+        }
+    }
+    assert_eq!(story.hears(state(49_996, "call4999", 5_001)), None, "he has just left");
+    assert_eq!(story.hears(state(11, "call0", 2)), Some(Odd::UnknownMember), "that was long ago");
+    assert_eq!(story.calls(), ["stays"]);
 }

@@ -79,6 +79,34 @@ async fn the_same_with_postgresql() {
 }
 
 #[tokio::test]
+async fn digits_are_neither_in_the_audit_log_nor_in_that_of_the_daemon() {
+    let site = Site::new().await;
+    let (daemon, address) = site.serving().await;
+    let owner = site.owner(address).await;
+    talking(&site, &owner).await;
+    let path = "conferences/talk/participants/1";
+    for more in ["", r#","$serde_json::private::Number":"1""#] {
+        let body = format!(r#"{{"data":{{"action":"dtmf","d\u0069gits":"4929"{more}}}}}"#);
+        owner.ask(Method::PUT, path).body(body).send().await.ok();
+    }
+    assert_eq!(
+        site.switch
+            .commands()
+            .iter()
+            .filter(|seen| seen.text.contains(" dtmf ") && seen.text.contains("4929"))
+            .count(),
+        2
+    );
+    let rows = owner.get("conferences/talk/audit").await.ok();
+    let expected = [json!("****"), json!({ "action": "dtmf", "digits": "****" })];
+    assert_eq!(column(&rows, "arguments"), expected);
+    owner.act("conferences/talk", "lock").await.ok();
+    daemon.err.until(|line| line.contains("convened::audit") && line.contains("lock")).await;
+    let told = daemon.err.so_far().join("\n");
+    assert!(told.contains("dtmf") && !told.contains("4929"), "{told}");
+}
+
+#[tokio::test]
 async fn a_row_that_the_database_does_not_take_is_in_the_log_whole() {
     let server = Postgres::start().await;
     let site = Site::new().await;

@@ -153,7 +153,8 @@ async fn looking_whether_a_listener_may_listen_on_is_no_request_and_a_flood_does
     let stage = Stage::new().await;
     let listener = stage.token().await;
     let guard = &stage.house.daemon.context().guard;
-    let (token, client) = (listener.token.as_deref().expect("a token"), std::net::IpAddr::from([127, 0, 0, 1]).into());
+    let (token, client) =
+        (listener.token.as_deref().expect("a token"), std::net::IpAddr::from([127, 0, 0, 1]).into());
     for _ in 0..3 * RATE {
         guard.look_again(token, client).await.expect("good");
     }

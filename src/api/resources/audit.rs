@@ -29,6 +29,8 @@ const AUDIT: &str = "/v2/accounts/{A}/conferences/{C}/audit";
 const MOST_ARGUMENTS: usize = 4_096;
 /// What arguments end with that were cut.
 const CUT: &str = "…";
+/// What stands for what nobody is to read.
+const MASK: &str = "****";
 /// So long an answer waits for its rows to be written.
 const WRITTEN_WITHIN: Duration = Duration::from_secs(1);
 
@@ -67,6 +69,10 @@ impl Asked {
 
     /// A row for each target.
     pub(super) fn records(&self, carried: &Carried, at: i64) -> Vec<AuditRecord> {
+        let arguments = match carried.action {
+            "dtmf" => masked(&self.arguments),
+            _ => self.arguments.clone(),
+        };
         let row = |node: &str, result: &str| AuditRecord {
             at,
             account: self.account.clone(),
@@ -76,7 +82,7 @@ impl Asked {
             token_name: self.token_name.clone(),
             client: self.client.clone(),
             action: carried.action.to_owned(),
-            arguments: self.arguments.clone(),
+            arguments: arguments.clone(),
             participant_id: None,
             call_id: None,
             node: storable(node),
@@ -98,6 +104,20 @@ impl Asked {
             ..row(&result.node, result.outcome.name())
         });
         results.collect()
+    }
+}
+
+/// Arguments without their digits: whoever presses keys for somebody may press a PIN or the number of a card.
+fn masked(arguments: &str) -> String {
+    match crate::json::parse(arguments.as_bytes()) {
+        Ok(Value::Object(mut arguments)) => {
+            if let Some(digits) = arguments.get_mut("digits") {
+                *digits = MASK.into();
+            }
+            Value::Object(arguments).to_string()
+        }
+        // They were cut, or have a key that cannot be kept: where the digits are is not known.
+        _ => Value::from(MASK).to_string(),
     }
 }
 
@@ -144,7 +164,7 @@ macro_rules! tell {
 /// A database that hangs is waited for a moment only: the writing goes on without the request.
 pub(super) async fn write(context: &Context, rows: Vec<AuditRecord>) {
     for row in &rows {
-        tell!(info, row, "done on the switch");
+        tell!(info, row, "what was asked of the switch, and the result");
     }
     let (store, together) = (Arc::clone(&context.store), Arc::clone(&context.ledger.writing));
     let lost = context.ledger.lost_rows.clone();

@@ -4,6 +4,7 @@
 //! metrics are typed values that their owners hold, so that no name is looked up where something is counted.
 
 mod nodes;
+mod plain;
 
 use std::fmt;
 use std::sync::atomic::Ordering;
@@ -11,6 +12,7 @@ use std::sync::{Arc, LazyLock};
 use std::time::SystemTime;
 
 use http::Method;
+use http::header::ACCEPT;
 use prometheus_client::collector::Collector;
 use prometheus_client::encoding::{DescriptorEncoder, EncodeLabelSet, EncodeMetric, text};
 use prometheus_client::metrics::TypedMetric;
@@ -25,6 +27,7 @@ use crate::api::{Access, ApiError, Request, Response, Route, Traffic};
 use crate::callin::{self, CallIn, Refusal};
 use crate::telemetry;
 
+const PLAIN: &str = "text/plain; version=0.0.4; charset=utf-8";
 const OPEN_METRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 
 /// What is counted outside of the handlers' context.
@@ -50,13 +53,17 @@ static STARTED: LazyLock<f64> = LazyLock::new(|| {
     SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).map_or(0.0, |since| since.as_secs_f64())
 });
 
-async fn metrics(context: Arc<Context>, _caller: Caller, _request: Request) -> Result<Response, ApiError> {
+async fn metrics(context: Arc<Context>, _caller: Caller, request: Request) -> Result<Response, ApiError> {
     let mut registry = Registry::default();
     registry.register_collector(Box::new(All(context)));
     let mut page = String::new();
     text::encode(&mut page, &registry)
         .map_err(|_| ApiError::internal("the metrics cannot be written as text"))?;
-    Ok(Response::plain(OPEN_METRICS, page))
+    let accepted = request.headers().get_all(ACCEPT).iter().filter_map(|value| value.to_str().ok());
+    Ok(match plain::is_wanted(&accepted.collect::<Vec<_>>()) {
+        true => Response::plain(PLAIN, plain::of_open_metrics(&page)),
+        false => Response::plain(OPEN_METRICS, page),
+    })
 }
 
 /// Everything, as it is when it is asked for.
@@ -220,6 +227,14 @@ fn process(context: &Context, page: &mut Page<'_>) -> fmt::Result {
         "Lines of the log that nobody read in time",
         telemetry::dropped_lines(),
     )?;
+    let standing = &context.standing;
+    let help = "1 if the database answered when it was asked last";
+    page.one("convened_database_up", help, gauge(standing.is_database_up().into()))?;
+    let help = "1 if the configuration file could be taken over when it was read last";
+    page.one("convened_config_reload_successful", help, gauge(standing.is_configuration_good().into()))?;
+    let help = "When the configuration was read that is in force, in seconds since 1970";
+    let read = ConstGauge::new(standing.configuration_read_s());
+    page.one("convened_config_reload_success_timestamp_seconds", help, read)?;
     let build = Info::new([("version", env!("CARGO_PKG_VERSION"))]);
     page.one("convened_build", "The version that runs", build)?;
     let help = "When the process began to serve, in seconds since 1970";

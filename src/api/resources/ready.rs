@@ -25,6 +25,7 @@ fn broker(context: &Context) -> Option<&'static str> {
 
 async fn readyz(context: Arc<Context>, _caller: Caller, _request: Request) -> Result<Response, ApiError> {
     let datastore = context.store.check().await;
+    context.standing.database_answered(datastore.is_ok());
     let conditions = context.registry.nodes();
     let mut nodes = Map::new();
     let mut reasons = Vec::new();

@@ -9,6 +9,8 @@ use crate::client::Address;
 
 const WHERE: &str = "\
 The token is that of --token-file, else of CONVENED_TOKEN, else of ~/.config/convened/token; it is never an argument.
+--url, --account, --token-file and --ca-file may come from the environment too: CONVENED_URL, CONVENED_ACCOUNT,
+CONVENED_TOKEN_FILE, CONVENED_CA_FILE.
 A conference is named by its id, or by its name if only one has that name.
 
 Exit codes: 0 done, 1 failed or not known, 2 wrong arguments, 4 not found or not running, 69 the daemon, the
