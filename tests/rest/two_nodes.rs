@@ -26,13 +26,14 @@ impl Talk {
     async fn with(change: impl FnOnce(&mut convened::config::Config)) -> Self {
         let house = House::with(2, change).await;
         let caller = |name: &str| Caller::new(name, "1").variable("confvar_account_id", ACCOUNT);
-        let calls = [("Ann", 0), ("Ben", 1)];
-        let calls = calls.map(|(name, at)| house.switches[at].join("talk", caller(name)).expect("let in"));
-        // Nobody gets the floor any more.
-        for switch in &house.switches {
-            switch.until(|rooms| rooms[0].members[0].floor).await;
+        let mut calls = [String::new(), String::new()];
+        // One behind the other: all that begins with Ann is told before anything of Ben.
+        for (at, name) in ["Ann", "Ben"].into_iter().enumerate() {
+            calls[at] = house.switches[at].join("talk", caller(name)).expect("let in");
+            // Nobody gets the floor any more.
+            house.switches[at].until(|rooms| rooms[0].members[0].floor).await;
+            house.told().await;
         }
-        house.told().await;
         let instances = [0, 1].map(|at: usize| house.switches[at].truth()[0].uuid.clone());
         let token = house.secret(convened::auth::CredentialKind::Token, Some(ACCOUNT), &ALL, None).await;
         let owner = house.owner().await;
@@ -99,9 +100,9 @@ async fn a_websocket_names_both_instances_and_hears_what_it_has_missed_of_each()
         line.say(json!({ "action": "ping" })).await;
         assert_eq!(line.hear().await["data"]["response"], "pong", "and nothing else");
     }
-    // Who names one of them is shown both.
+    // Who names one of them, and the other one had begun before that, is shown both.
     let mut line =
-        talk.websocket(json!({ "binding": binding, "resume": { "talk": talk.place(0, ann) } })).await;
+        talk.websocket(json!({ "binding": binding, "resume": { "talk": talk.place(1, ben) } })).await;
     let shown = [heard(&talk, &mut line).await, heard(&talk, &mut line).await];
     assert_eq!(shown.map(|(node, what, ..)| (node, what)), [0, 1].map(|node| (node, "snapshot".to_owned())));
 }
