@@ -162,6 +162,12 @@ impl Config {
         if self.node.is_empty() {
             remarks.push("no [[node]] is configured: documents can be managed, no conference is seen".into());
         }
+        // No problem of the configuration: the files are renewed beside it, and a daemon that runs keeps the old ones.
+        if let Some(Err(error)) = self.api.tls_files().map(|files| files.read()) {
+            remarks.push(format!(
+                "{error}; a daemon does not start with that, and one that runs keeps what it has"
+            ));
+        }
         remarks
     }
 

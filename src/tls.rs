@@ -37,6 +37,10 @@ fn provider() -> CryptoProvider {
 
 fn content(file: &Path) -> Result<Vec<u8>, TlsError> {
     let mut content = Vec::new();
+    // A pipe would be waited for until somebody writes.
+    if std::fs::metadata(file).is_ok_and(|found| !found.is_file()) {
+        return Err(TlsError::of(file, "is no file"));
+    }
     let read = std::fs::File::open(file).and_then(|file| file.take(LONGEST + 1).read_to_end(&mut content));
     match read {
         Err(error) => Err(TlsError::of(file, format!("cannot be read: {error}"))),

@@ -123,7 +123,11 @@ fn places_to_listen_at_are_one_or_several() {
         ("listen = [\"127.0.0.1:1\", \"localhost:2\"]", "api.listen[1]: expected IP:port such as"),
         (
             "listen = [\"127.0.0.1:1\", \"tls:127.0.0.1:1\"]",
-            "api.listen[1]: `tls:127.0.0.1:1` is there twice",
+            "api.listen[1]: `tls:127.0.0.1:1` takes what an earlier one takes",
+        ),
+        (
+            "listen = [\"[::]:1\", \"0.0.0.0:1\"]",
+            "api.listen[1]: `0.0.0.0:1` takes what an earlier one takes",
         ),
         ("listen = \"tls:127.0.0.1:1\"", "api.tls_certificate: is needed for the addresses of api.listen"),
         ("tls_key = \"key.pem\"", "api.tls_key: is there, and no address of api.listen begins with tls:"),

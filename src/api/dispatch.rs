@@ -158,7 +158,10 @@ impl<C: Gate> Api<C> {
                 let _ = pattern.set(route.pattern);
                 self.handle((route, params), &head, &mut body, &mut token, upgrade, (peer, id)).await
             }
-            Err(refusal) => Err(refusal),
+            Err(refusal) => {
+                let client = self.proxies.client_of(peer, &head.headers);
+                Err(self.context.knock(client).err().unwrap_or(refusal))
+            }
         };
         let must_drain = body::must_drain(&body, &head.headers);
         let response = match result {
@@ -195,7 +198,13 @@ impl<C: Gate> Api<C> {
         // A known caller is asked for before its body is read, so that strangers cannot fill memory.
         let mut caller = match token {
             Some(_) => Some(self.admit(route, &params, token.as_ref(), client).await?),
-            None => None,
+            None => {
+                // What is open is counted by the gate, and who watches is not to be refused for others.
+                if !matches!(route.access, Access::Open | Access::Watch) {
+                    self.context.knock(client)?;
+                }
+                None
+            }
         };
         let envelope = self.read_envelope(head, body).await?;
         if caller.is_none() {

@@ -43,6 +43,15 @@ pub trait Gate: Send + Sync + 'static {
     /// 401, 403, or 404 for another account's path; 429 after too many wrong tokens; 503 if the tokens
     /// cannot be looked up.
     fn admit(&self, asking: Asking<'_>) -> impl Future<Output = Result<Self::Caller, ApiError>> + Send;
+
+    /// Whether this client may ask once more without a token in a header; asked before anything of it is read.
+    ///
+    /// # Errors
+    /// 429 if it asks too fast.
+    fn knock(&self, client: Client) -> Result<(), ApiError> {
+        let _ = client;
+        Ok(())
+    }
 }
 
 /// What the gate is asked.
@@ -228,6 +237,8 @@ impl<C: Gate> Router<C> {
         let wanted = if method == Method::HEAD { &Method::GET } else { method };
         let exact = best.routes.iter().find(|route| route.method == *method);
         match exact.or_else(|| best.routes.iter().find(|route| route.method == *wanted)) {
+            // A name that is empty by mistake must not make of one whom it happens to all of them.
+            Some(_) if path.len() > 1 && path.ends_with('/') && !method.is_safe() => Found::Nothing,
             Some(route) => Found::Route(route, best.params(segments)),
             None => Found::OtherMethods(&best.allow),
         }

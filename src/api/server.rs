@@ -86,7 +86,6 @@ impl Server {
         let (stopping, tasks, connections) = (CancellationToken::new(), Tasks::default(), TaskTracker::new());
         let counts = Arc::new(Counts::default());
         let door = Door {
-            places: Arc::new(Semaphore::new(api.limits().max_connections)),
             farewells: Arc::new(Semaphore::new(MAX_FAREWELLS)),
             connections: connections.clone(),
             tasks: tasks.clone(),
@@ -163,7 +162,6 @@ struct Counts {
 
 /// Lets connections in, or tells them that it is full.
 struct Door<C: Gate> {
-    places: Arc<Semaphore>,
     farewells: Arc<Semaphore>,
     connections: TaskTracker,
     tasks: Tasks,
@@ -176,11 +174,13 @@ impl<C: Gate> Door<C> {
     /// Accepts what comes to one place. Never ends.
     async fn attend(&self, listener: &Listener) {
         let mut backoff = Backoff::default();
+        // Its own: when one address is full an operator gets in by another.
+        let places = Arc::new(Semaphore::new(self.api.limits().max_connections));
         loop {
             match listener.accept().await {
                 Ok(arrived) => {
                     backoff = Backoff::default();
-                    self.enter(arrived);
+                    self.enter(arrived, &places);
                 }
                 Err(error) if accept::is_of_one_connection(&error) => debug!(%error, "a connection was lost"),
                 Err(error) => {
@@ -193,8 +193,8 @@ impl<C: Gate> Door<C> {
         }
     }
 
-    fn enter(&self, arrived: Arrived) {
-        if let Ok(place) = Arc::clone(&self.places).try_acquire_owned() {
+    fn enter(&self, arrived: Arrived, places: &Arc<Semaphore>) {
+        if let Ok(place) = Arc::clone(places).try_acquire_owned() {
             self.counts.served.fetch_add(1, Ordering::Relaxed);
             self.api.traffic().connections.inc();
             let (api, tasks, stopping) = (Arc::clone(&self.api), self.tasks.clone(), self.stopping.clone());

@@ -15,6 +15,10 @@ use crate::pulse::Pulses;
 pub async fn run(config: Config, mut again: Again) -> Result<(), Failure> {
     let mut stopping = Signals::new()?;
     let mut reloading = caught(SignalKind::hangup())?;
+    // Shells often give 1024 descriptors, as many as there may be clients; the rest is for switches and the database.
+    if let Err(error) = rlimit::increase_nofile_limit(u64::MAX) {
+        tracing::debug!(%error, "the number of file descriptors stays as it is");
+    }
     for remark in config.remarks() {
         tracing::warn!("{remark}");
     }

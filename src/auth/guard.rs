@@ -78,6 +78,14 @@ impl Guard {
         self.pass(token, client.into(), self.authenticator.authenticate(token)).await
     }
 
+    /// One more request of a token that was let in before.
+    ///
+    /// # Errors
+    /// [`AuthError::TooFast`].
+    pub fn ask_once_more(&self, principal: &Principal) -> Result<(), AuthError> {
+        self.spend(Payer::Credential(Arc::clone(&principal.credential)))
+    }
+
     /// A request from this client for which no token is needed.
     ///
     /// # Errors

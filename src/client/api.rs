@@ -14,12 +14,14 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::{Value, json};
 use tokio::sync::Mutex;
 use tokio::time::timeout;
+use tokio_rustls::rustls::pki_types::InvalidDnsNameError;
 
 use super::address::Address;
 use super::transport::{Stream, connect};
 use super::trouble::{Refusal, Trouble};
 use super::view::Line;
 use crate::secret::Secret;
+use crate::tls::TlsError;
 
 /// Longer than the daemon takes for any action: then it is it who says so (`api.answer_timeout_ms`, 60 s if nothing
 /// else is configured).
@@ -202,7 +204,9 @@ impl Api {
 
     /// A connection of its own.
     pub(super) async fn stream(&self) -> Result<Box<dyn Stream>, Trouble> {
-        connect(&self.address, self.roots.as_deref()).await.map_err(|error| broken(&error))
+        connect(&self.address, self.roots.as_deref())
+            .await
+            .map_err(|error| insecure(&error).unwrap_or_else(|| broken(&error)))
     }
 
     async fn connect(&self) -> Result<SendRequest<Full<Bytes>>, Trouble> {
@@ -240,6 +244,25 @@ impl Api {
         value.set_sensitive(true);
         Some(value)
     }
+}
+
+/// That TLS is the trouble, in words.
+fn insecure(error: &std::io::Error) -> Option<Trouble> {
+    use tokio_rustls::rustls::Error as Tls;
+    let inner = error.get_ref()?;
+    if inner.is::<TlsError>() || inner.is::<InvalidDnsNameError>() {
+        return Some(Trouble::Insecure(inner.to_string()));
+    }
+    let why = inner.downcast_ref::<Tls>()?;
+    let words = match why {
+        Tls::InvalidMessage(_) => format!("no TLS is spoken there; perhaps http:// is meant ({why})"),
+        Tls::InvalidCertificate(_) if why.to_string().contains("CaUsedAsEndEntity") => {
+            "it shows the certificate of an authority, not one that an authority has issued (CA:FALSE)"
+                .to_owned()
+        }
+        _ => why.to_string(),
+    };
+    Some(Trouble::Insecure(words))
 }
 
 /// With all its causes: the outermost says only that something was wrong.

@@ -10,6 +10,8 @@ use crate::cli::Failure;
 pub enum Trouble {
     /// Nobody is there, or the connection broke; in the words of the system.
     NoAnswer(String),
+    /// Nobody is there who is believed to be it: what is wrong with TLS.
+    Insecure(String),
     /// Somebody is there who does not speak as this API does.
     Strange(String),
     /// The API said no.
@@ -53,7 +55,7 @@ impl Trouble {
     pub fn may_pass(&self) -> bool {
         match self {
             Self::NoAnswer(_) => true,
-            Self::Strange(_) => false,
+            Self::Strange(_) | Self::Insecure(_) => false,
             Self::Refused(refusal) => matches!(refusal.status, 408 | 429 | 500..),
         }
     }
@@ -61,7 +63,7 @@ impl Trouble {
     /// In a few words, for one line.
     pub fn brief(&self) -> String {
         match self {
-            Self::NoAnswer(why) | Self::Strange(why) => clean(why).into_owned(),
+            Self::NoAnswer(why) | Self::Strange(why) | Self::Insecure(why) => clean(why).into_owned(),
             Self::Refused(refusal) => refusal.brief(),
         }
     }
@@ -73,6 +75,11 @@ impl Trouble {
                 "{url} does not answer: {}\n\
                  is the daemon running, and is this its address (`[api] listen` of its configuration)? \
                  --url or CONVENED_URL names another one",
+                clean(why)
+            )),
+            Self::Insecure(why) => Failure::Config(format!(
+                "{url}: {}\n--ca-file or CONVENED_CA_FILE names the certificates that it is believed by; without it those \
+                 of the system count",
                 clean(why)
             )),
             Self::Strange(why) => anyhow::anyhow!("{url} is not this API: {}", clean(why)).into(),
@@ -101,7 +108,8 @@ impl Refusal {
             (403, _) => format!("the token may not do that: it needs the scope {}", self.scope),
             (_, "ambiguous") => self.text("message").unwrap_or_default(),
             (429, _) => format!(
-                "too many wrong tokens or connections; again in {} s",
+                "{}; again in {} s",
+                self.text("message").unwrap_or_else(|| "too many wrong tokens or connections".to_owned()),
                 self.retry_after.as_deref().unwrap_or("some")
             ),
             (502, _) => {

@@ -115,7 +115,7 @@ fn check_listen(api: &Api, found: &mut Found) {
     for (at, place) in api.listen.iter().enumerate() {
         let is_any = place.tcp().is_some_and(|address| address.port() == 0);
         if !is_any && api.listen[..at].iter().any(|earlier| same(earlier, place)) {
-            found.add(format!("api.listen[{at}]"), format!("`{place}` is there twice"));
+            found.add(format!("api.listen[{at}]"), format!("`{place}` takes what an earlier one takes"));
         }
     }
     let wants_tls = api.listen.iter().any(|place| matches!(place, Listen::Tls(_)));
@@ -127,16 +127,16 @@ fn check_listen(api: &Api, found: &mut Found) {
             _ => {}
         }
     }
-    if wants_tls && let Some(Err(error)) = api.tls_files().map(|files| files.read()) {
-        let is_key = Some(&error.file) == api.tls_key.as_ref();
-        found.add(if is_key { "api.tls_key" } else { "api.tls_certificate" }, error.to_string());
-    }
 }
 
 /// Whether two places cannot be listened on at once.
 fn same(one: &Listen, other: &Listen) -> bool {
     match (one.tcp(), other.tcp()) {
-        (Some(one), Some(other)) => one == other,
+        // `[::]` takes IPv4, too (ipv6(7)).
+        (Some(one), Some(other)) => {
+            let is_any = |address: std::net::SocketAddr| address.ip().is_unspecified();
+            one.port() == other.port() && (one == other || is_any(one) || is_any(other))
+        }
         _ => one == other,
     }
 }

@@ -33,7 +33,7 @@ pub struct Api {
     pub trusted_proxies: Vec<Network>,
     /// The origins whose pages may use the API from browsers, or `*`; none: no page may.
     pub cors_origins: Vec<String>,
-    /// Connections at the same time; one more is answered 503 and closed.
+    /// Connections at the same time, at each place; one more is answered 503 and closed.
     pub max_connections: usize,
     /// Requests of one token, or of all tokens of one API key, within a second; 0: as many as they like.
     pub max_requests_per_s: u32,

@@ -254,7 +254,12 @@ mod tests {
             let error = files.read().expect_err(expected).to_string();
             assert!(error.contains(expected), "{expected}: {error}");
         }
+        std::fs::remove_file(&files.key).unwrap();
+        std::fs::create_dir(&files.key).unwrap();
         std::fs::write(&files.certificate, chain).unwrap();
+        assert!(files.read().expect_err("a directory").to_string().ends_with("key.pem: is no file"));
+        std::fs::remove_dir(&files.key).unwrap();
+        std::fs::write(&files.key, key).unwrap();
         assert!(files.read().is_ok());
     }
 }

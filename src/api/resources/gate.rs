@@ -47,6 +47,22 @@ impl Context {
         admitted.map_err(|error| not_let_in(error, client))
     }
 
+    /// One more request by whoever was let in before, or by nobody.
+    ///
+    /// # Errors
+    /// 429 if he asks too fast.
+    pub(in crate::api::resources) fn one_more(
+        &self,
+        principal: Option<&Principal>,
+        client: Client,
+    ) -> Result<(), ApiError> {
+        let spent = match principal {
+            Some(principal) => self.guard.ask_once_more(principal),
+            None => self.guard.ask_openly(client),
+        };
+        spent.map_err(|error| not_let_in(error, client))
+    }
+
     /// Whether a token that was let in is good still. One that cannot be checked just now is as good as it was.
     pub(in crate::api::resources) async fn is_still_let_in(&self, token: &Secret, client: Client) -> bool {
         match self.guard.look_again(token.expose(), client).await {
@@ -58,6 +74,10 @@ impl Context {
 
 impl Gate for Context {
     type Caller = Caller;
+
+    fn knock(&self, client: Client) -> Result<(), ApiError> {
+        self.guard.ask_openly(client).map_err(|error| not_let_in(error, client))
+    }
 
     async fn admit(&self, asking: Asking<'_>) -> Result<Caller, ApiError> {
         if asking.access == Access::Open {

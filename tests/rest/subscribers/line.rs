@@ -15,7 +15,8 @@ use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::{WebSocketStream, client_async};
 use tokio_util::task::AbortOnDropHandle;
 
-use crate::client::PATIENCE;
+/// On a busy machine it may take so long until something happens where somebody listens.
+const QUIET: std::time::Duration = std::time::Duration::from_secs(300);
 
 /// A connection.
 pub(crate) enum Line {
@@ -87,7 +88,7 @@ impl Line {
                 Self::Sse(stream) => stream.next().await,
             }
         };
-        timeout(PATIENCE, next).await.expect("a message comes")
+        timeout(QUIET, next).await.expect("a message comes")
     }
 }
 

@@ -285,9 +285,12 @@ impl Session {
             }
         };
         let id = asked.request_id.as_ref();
-        if let Some(token) = asked.auth_token.clone()
-            && let Err(refusal) = self.authenticate(token).await
-        {
+        let let_in = match asked.auth_token.clone() {
+            Some(token) => self.authenticate(token).await,
+            // Who has said his token once pays for each message with it.
+            None => self.context.one_more(self.known.last().map(|known| &known.principal), self.client),
+        };
+        if let Err(refusal) = let_in {
             return Ok(socket.send(Frame::text(failure(id, &[refusal.message().to_owned()]))).await?);
         }
         let reply = match asked.action.as_str() {
