@@ -442,3 +442,17 @@ async fn many_actions_at_once_all_say_what_happened_to_them() {
     futures_util::future::join_all(actions).await;
     assert!(house.switch().truth()[0].members.iter().all(|member| !member.speak));
 }
+
+#[tokio::test]
+async fn an_empty_name_of_one_is_not_everybody() {
+    let house = House::start().await;
+    house.join("talk", "Ann").await;
+    house.join("talk", "Ben").await;
+    let owner = house.owner().await;
+    // As a script asks whose variable is empty.
+    owner
+        .act("conferences/talk/participants/", "kick")
+        .await
+        .not_found("/v2/accounts/{A}/conferences/talk/participants/".replace("{A}", ACCOUNT).as_str());
+    assert_eq!(owner.get("conferences/talk/participants/").await.ok().as_array().map(Vec::len), Some(2));
+}

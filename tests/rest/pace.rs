@@ -10,6 +10,7 @@ use serde_json::json;
 
 use crate::client::{Answer, Rest, text};
 use crate::house::{ACCOUNT, ALL, House};
+use crate::subscribers::line::Line;
 
 /// So many requests a second are allowed here.
 const RATE: usize = 5;
@@ -160,4 +161,44 @@ async fn looking_whether_a_listener_may_listen_on_is_no_request_and_a_flood_does
     }
     spends(&listener, RATE).await;
     guard.look_again(token, client).await.expect("good still");
+}
+
+#[tokio::test]
+async fn who_has_no_token_is_counted_whatever_is_answered_and_before_his_body_is_read() {
+    for path in ["conferences", "/nowhere", "/v2/%ff"] {
+        let (stage, large) = (Stage::new().await, "x".repeat(1 << 20));
+        let nobody = stage.without_token();
+        for _ in 0..RATE {
+            let answer = nobody.ask(Method::GET, path).send().await;
+            assert!(matches!(answer.status.as_u16(), 400 | 401 | 404), "{path}: {}", answer.text());
+        }
+        refused(&nobody.ask(Method::GET, path).send().await);
+        // Too large for its limit, or no JSON, would be another answer.
+        refused(&nobody.ask(Method::PUT, path).body(large).send().await);
+        assert_eq!(nobody.get("/healthz").await.status, 200);
+    }
+}
+
+#[tokio::test]
+async fn each_message_of_a_websocket_is_a_request_of_the_token_that_was_said_once() {
+    let stage = Stage::new().await;
+    let asks = stage.token().await;
+    let mut line = Line::websocket(stage.house.address()).await;
+    let said = json!({ "action": "ping", "auth_token": asks.token.as_deref().expect("a token") });
+    line.say(said).await;
+    assert_eq!(line.hear().await["status"], "success");
+    for _ in 1..RATE {
+        line.say(json!({ "action": "ping" })).await;
+        assert_eq!(line.hear().await["status"], "success");
+    }
+    line.say(json!({ "action": "ping" })).await;
+    let refusal = line.hear().await;
+    assert_eq!(
+        (&refusal["status"], &refusal["data"]["errors"]),
+        (&json!("error"), &json!(["too_many_requests"]))
+    );
+    refused(&asks.get("conferences").await);
+    stage.time_goes_by(Duration::from_secs(1));
+    line.say(json!({ "action": "ping" })).await;
+    assert_eq!(line.hear().await["status"], "success");
 }

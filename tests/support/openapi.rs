@@ -96,9 +96,11 @@ pub fn difference(told: &Told<'_>) -> Option<String> {
         Way::Operation(name, operation) => (name, operation),
         // What is asked for in a wrong way is told before it is looked whether it is there.
         Way::OtherMethod => {
-            return (!["204", "400", "405"].contains(&status)).then(|| "no such method".into());
+            return (!["204", "400", "405", "429"].contains(&status)).then(|| "no such method".into());
         }
-        Way::Nowhere => return (!["400", "404", "503"].contains(&status)).then(|| "no such path".into()),
+        Way::Nowhere => {
+            return (!["400", "404", "429", "503"].contains(&status)).then(|| "no such path".into());
+        }
     };
     let Some(mut response) = operation["responses"].get(status) else {
         return Some(format!("{name} answers no {status}"));
