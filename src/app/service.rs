@@ -114,3 +114,28 @@ pub(super) async fn watch_database(context: Arc<Context>) {
         tokio::time::sleep(DATABASE_EVERY).await;
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn as_long_as_a_loop_is_stuck_the_watchdog_is_not_fed() {
+        let watchdog = Duration::from_secs(8);
+        let pulses = Pulses::on(watchdog);
+        let pulse = pulses.of("a loop");
+        let (systemd, said) = Systemd::of_test();
+        let attending = tokio::spawn(attend(systemd, Begun::default(), pulses, Some(watchdog)));
+        tokio::time::sleep(watchdog / 4).await;
+        assert!(said().contains("WATCHDOG=1"));
+        // It is stuck from here on.
+        tokio::time::sleep(watchdog).await;
+        said();
+        tokio::time::sleep(watchdog * 2).await;
+        assert_eq!(said(), "");
+        pulse.beat();
+        tokio::time::sleep(watchdog / 4).await;
+        assert!(said().contains("WATCHDOG=1"));
+        attending.abort();
+    }
+}

@@ -149,3 +149,23 @@ fn send(said: &Receiver<Word>, waiting: &AtomicUsize) {
         }
     }
 }
+
+#[cfg(test)]
+impl Systemd {
+    /// One that nobody reads but a test; it gives what was said since it was asked last.
+    pub(in crate::app) fn of_test() -> (Self, impl Fn() -> String) {
+        let (words, said) = sync_channel(WAITING);
+        let waiting = Arc::new(AtomicUsize::new(0));
+        let taken = waiting.clone();
+        let line = Line { words, waiting, has_lost: AtomicBool::new(false) };
+        let heard = move || {
+            taken.store(0, Ordering::Relaxed);
+            let said = said.try_iter().map(|word| match word {
+                Word::Said(text) => text,
+                Word::Flush(_) => String::new(),
+            });
+            said.collect::<Vec<_>>().concat()
+        };
+        (Self { line: Some(Arc::new(line)), ..Self::default() }, heard)
+    }
+}
