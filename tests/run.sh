@@ -57,7 +57,8 @@ fi
 # Published clients and what examples need, made again only if other versions are wanted or Python is another one.
 clients=target/clients
 if ! cmp -s tests/clients/requirements.txt "$clients/requirements.txt" ||
-    ! "$clients/bin/python" -c 'import kazoo, openapi_spec_validator, pykazoo, quickjs, schemathesis, websockets' 2>/dev/null; then
+    ! "$clients/bin/python" -c 'import kazoo, openapi_spec_validator, pykazoo, quickjs, schemathesis, websockets' 2>/dev/null ||
+    ! "$clients/bin/schemathesis" --version >/dev/null 2>&1; then
     rm -rf "$clients"
     python3 -m venv "$clients"
     "$clients/bin/pip" install -qq --disable-pip-version-check -r tests/clients/requirements.txt
